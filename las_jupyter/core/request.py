@@ -1,0 +1,63 @@
+"""What a user asked for, from any surface, and the decided answer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from las_jupyter.core.launch import Decision, LaunchSpec
+from las_jupyter.core.states import Lifetime, Mode, RestartPolicy
+
+
+class StartRequest(NamedTuple):
+    """
+    A start as it was asked for; None means not said. Sizes in bytes, times in seconds.
+
+    ``module`` is a name, ``name@version`` or the path of a manifest file. ``gpus`` are device ids, ``("all",)`` or
+    ``()`` for none. ``mounts`` are ``SOURCE:TARGET[:rw]``. ``args`` go to the engine as they are.
+    ``share_gpu`` lets two instances use one GPU; ``overcommit`` accepts a plan that promises more than there is;
+    ``expose`` asks for network exposure, which a policy must allow as well.
+    """
+
+    module: str
+    name: str | None = None
+    model: str | None = None
+    mode: Mode | None = None
+    engine: str | None = None
+    engine_python: str | None = None
+    port: int | None = None
+    gpus: tuple[str, ...] | None = None
+    memory: int | None = None
+    cpus: float | None = None
+    env: dict[str, str] = {}
+    args: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    restart: RestartPolicy | None = None
+    grace: float | None = None
+    timeout: float | None = None
+    lifetime: Lifetime = Lifetime.DETACHED
+    overcommit: bool = False
+    share_gpu: bool = False
+    expose: bool = False
+
+
+class Refusal(NamedTuple):
+    """One reason why a plan is refused, and what would cure it."""
+
+    reason: str
+    remedy: str = ""
+
+
+class StartPlan(NamedTuple):
+    """
+    The decided answer: one launch spec with every decision and its reason.
+
+    ``downloads`` are what a start would fetch first, in words; ``requires`` are names of instances that must run
+    before this one, in order.
+    """
+
+    request: StartRequest
+    spec: LaunchSpec
+    decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...] = ()
+    downloads: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
