@@ -342,7 +342,7 @@ def help_text() -> str:
 def import_wheel() -> Any:
     """The ``xllamacpp`` module. Raises ``UsageProblem`` naming the install command."""
     try:
-        import xllamacpp
+        import xllamacpp  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
         raise UsageProblem(
             f"error: xllamacpp cannot be imported by {sys.executable} ({error}); "
