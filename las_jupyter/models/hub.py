@@ -64,7 +64,7 @@ def fetch(reference: ModelReference, on_progress: OnProgress) -> Path:
 
 
 def _require_hub(reference: ModelReference) -> None:
-    """Raise at once when nobody answers: ``huggingface_hub`` itself would try for half a minute, and say so in the log."""
+    """Raise at once when nobody answers: ``huggingface_hub`` itself would try for half a minute."""
     import httpx
     from huggingface_hub import constants
 
