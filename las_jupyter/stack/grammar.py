@@ -104,7 +104,7 @@ START_OPTIONS = (
     Option("mode", "how to run it", choices=tuple(Mode)),
     Option("engine", "which program runs it, where the manifest knows several"),
     Option("engine_python", "Python interpreter that has the engine installed", metavar="PATH", values="files"),
-    Option("port", "port on 127.0.0.1; taken or left out: a free one near the usual", Kind.INTEGER),
+    Option("port", "port on 127.0.0.1 (default: a free one near the usual)", Kind.INTEGER),
     Option("gpus", "GPU ids as 0 or 0,1; all; none (default: none)", metavar="IDS"),
     Option("memory", "upper bound for its memory, as 8GB", Kind.SIZE),
     Option("cpus", "upper bound for its processor time, in cores", Kind.NUMBER),
