@@ -43,14 +43,14 @@ class House:
         cache = _settings().models.cache_dir
         if not isinstance(models.locate(reference, cache), models.NeedsDownload):
             return False
-        models.fetch(reference, cache, lambda done, total: on_bytes(str(plan.spec.model), done, total))
+        models.fetch(reference, cache, lambda at: on_bytes(f"{reference.short_name} ({at.doing})", at.done, at.total))
         return True
 
     def modules(self) -> list[ModuleRow]:
         return [_module_row(entry) for entry in _catalog(_settings()).entries]
 
     def models(self) -> list[str]:
-        return sorted(import_module("las_jupyter.models.named").NAMED)
+        return sorted(import_module("las_jupyter.models.named").NAMED_MODELS)
 
     def settings(self) -> list[SettingRow]:
         return [SettingRow(key, str(value), source) for key, value, source in _settings().explain()]

@@ -5,7 +5,7 @@ import os
 import pytest
 from small_house import NOW, small_stack
 
-from las_jupyter.core.errors import BadRequest, InstanceConflict, LaunchFailed, NoSuchInstance, PlanRefused
+from las_jupyter.core.errors import BadRequest, InstanceConflict, LaunchFailed, NoSuchInstance, PlanRefused, StopFailed
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.stack.waiting import WaitInterrupted
 
@@ -176,6 +176,28 @@ def test_a_context_manager_stops_on_an_error_and_lets_it_through():
     assert house.manager.known["llama.cpp"].state is ProcessState.STOPPED
 
 
+def test_a_stop_that_fails_does_not_hide_the_error_of_the_block():
+    stack, house, _ = small_stack()
+
+    def fail(name: str, **_: object) -> None:
+        raise StopFailed("worker 7 ignores SIGKILL.")
+
+    house.manager.stop = fail
+    with pytest.raises(ZeroDivisionError), stack.start("llama.cpp"):
+        raise ZeroDivisionError
+
+
+def test_a_stop_that_fails_at_the_end_of_a_block_is_told():
+    stack, house, _ = small_stack()
+
+    def fail(name: str, **_: object) -> None:
+        raise StopFailed("worker 7 ignores SIGKILL.")
+
+    house.manager.stop = fail
+    with pytest.raises(StopFailed), stack.start("llama.cpp"):
+        pass
+
+
 def test_a_stop_says_how_it_ended():
     stack, _, _ = small_stack()
     llm = stack.start("llama.cpp")
@@ -295,6 +317,7 @@ def test_logs_are_text_without_escape_sequences():
     assert list(llm.logs(tail=2)) == ["two red", "three <script>"]
     assert list(llm.logs(grep="one")) == ["one"]
     assert list(llm.logs(since="10m", tail=1)) == ["three <script>"]
+    assert list(llm.logs(since="10s")) == []
 
 
 def test_a_pattern_that_is_none_is_named():
