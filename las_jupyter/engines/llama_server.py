@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 Convert = Callable[[str], Any]
 Value = Any
 
-USAGE = "usage: python -m las_jupyter.engines.llama_server --model FILE [options]"
+USAGE = "usage: llama_server --model FILE [options]"
 
 
 class UsageProblem(Exception):
@@ -408,4 +408,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 if __name__ == "__main__":
+    if __package__ in (None, ""):
+        # Run by its path: the modules beside this file must not be taken for somebody else's.
+        sys.path.pop(0)
     main()

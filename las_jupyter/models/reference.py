@@ -7,6 +7,7 @@ What a model reference means: a path, a name of the catalog, ``pypi:PACKAGE==VER
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -88,7 +89,7 @@ def parse(text: str, *, base: Path | None = None) -> ModelReference:
         return _matched(_PYPI, text, Source.PYPI, _PYPI_FORM)
     if text.startswith("hf:"):
         return _matched(_HF, text, Source.HF, _HF_FORM)
-    path = (base or Path.cwd()) / Path(text).expanduser()
+    path = (base or Path.cwd()) / os.path.expanduser(text)  # noqa: PTH111 - Path's raises for a user who is not there
     if text and _is_a_path(text, path):
         return ModelReference(text, Source.PATH, path=str(path.resolve()))
     if _REPO.fullmatch(text):
@@ -125,7 +126,12 @@ def _is_inside(file: str) -> bool:
 
 
 def _is_a_path(text: str, path: Path) -> bool:
-    if path.exists() or text.startswith(("/", "~", "./", "../")) or text in (".", ".."):
+    try:
+        if path.exists():
+            return True
+    except OSError:  # longer than a name may be
+        return False
+    if text.startswith(("/", "~", "./", "../")) or text in (".", ".."):
         return True
     return text.lower().endswith((".gguf", ".safetensors", ".bin")) or text.count("/") > 1
 
