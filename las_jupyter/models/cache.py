@@ -1,0 +1,146 @@
+"""
+The folder of fetched models: a file is in it whole, with its checksum beside it, or not at all.
+
+A download happens in a hidden folder beside the target and ends with a rename. The lock makes two processes
+that want the same model wait for one download.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from las_jupyter.core.errors import DownloadFailed
+
+_LOCK_POLL_SECONDS = 0.2
+
+
+class Progress(NamedTuple):
+    """How far a download is: ``done`` of ``total`` bytes (None: not known yet), and ``doing`` in words."""
+
+    done: int
+    total: int | None
+    doing: str
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def default_cache_dir() -> Path:
+    """Where fetched models go unless ``models.cache_dir`` says otherwise."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("las_jupyter")) / "models"
+
+
+def checksum_file(model: Path) -> Path:
+    """The file beside ``model`` that holds its checksum, as ``sha256sum`` writes and checks it."""
+    return model.with_name(model.name + ".sha256")
+
+
+def recorded_checksum(model: Path) -> str | None:
+    """The sha256 recorded when ``model`` was fetched, or None."""
+    try:
+        return checksum_file(model).read_text().split()[0]
+    except (OSError, IndexError):
+        return None
+
+
+def is_complete(model: Path, *, size: int | None = None) -> bool:
+    """Whether a fetch of ``model`` was finished: it and its checksum are there, and it has ``size`` bytes if known."""
+    try:
+        found = model.stat().st_size
+    except OSError:
+        return False
+    return recorded_checksum(model) is not None and (size is None or found == size)
+
+
+def put(finished: Path, model: Path, sha256: str) -> None:
+    """Move the ``finished`` download to its place. The checksum goes first: the file's rename is what counts."""
+    note = finished.with_name("checksum")
+    note.write_text(f"{sha256}  {model.name}\n")
+    note.replace(checksum_file(model))
+    finished.replace(model)
+
+
+def work_dir(model: Path) -> Path:
+    """The hidden folder beside ``model`` in which it is downloaded."""
+    return model.with_name(f".{model.name}.partial")
+
+
+@contextmanager
+def only_one_fetches(model: Path, on_progress: OnProgress, total: int | None) -> Iterator[None]:
+    """
+    Hold the lock of ``model``; while another process has it, report that process's bytes.
+
+    The lock goes with its process, so nobody waits for a dead one. The lock file stays: removing it would let
+    two processes lock two different files.
+    """
+    try:
+        model.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(model.with_name(f".{model.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DownloadFailed(
+            f"the model folder {model.parent} cannot be written",
+            cause=error.strerror,
+            remedy="set models.cache_dir to a folder you may write to",
+        ) from error
+    try:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                on_progress(Progress(bytes_below(work_dir(model)), total, "waiting for another download of it"))
+                time.sleep(_LOCK_POLL_SECONDS)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def fresh_work_dir(model: Path) -> Iterator[Path]:
+    """An empty folder to download ``model`` in, gone at the end. Call with the lock held: old remains are removed."""
+    folder = work_dir(model)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes of all files below ``folder`` now; files may come and go meanwhile."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += Path(place, name).lstat().st_size
+            except OSError:
+                continue
+    return total
+
+
+def require_space(folder: Path, needed: int, what: str) -> None:
+    """Raise ``DownloadFailed`` with the numbers unless ``needed`` bytes are free where ``folder`` is, or will be."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise DownloadFailed(
+            f"there is not enough disk space for {what}",
+            cause=f"it needs {_megabytes(needed)} and {place} has {_megabytes(free)} free",
+            remedy="free some space, or set models.cache_dir to a folder on another disk",
+        )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

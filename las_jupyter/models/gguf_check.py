@@ -1,0 +1,142 @@
+"""
+Whether a file is a whole GGUF, by its header alone: right magic, right version, and long enough for its tensors.
+
+Reads the header once and no weights, so a 40 GB file costs as much as a small one. A download that stopped
+early and a web page saved under the name of a model are found here, before anything is launched.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from pathlib import Path
+
+from las_jupyter.core.errors import InvalidModel
+
+_SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_UINT32, _STRING, _ARRAY = 4, 8, 9
+
+# Weights a block and bytes a block of ggml's tensor types; a test compares them with the ``gguf`` package.
+BLOCKS: dict[int, tuple[int, int]] = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 40),
+    10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292),
+    16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82),
+    23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2),
+    34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36), 41: (128, 18),
+}  # fmt: skip
+
+
+class _TooShort(Exception):
+    """The file ends inside its own header."""
+
+
+def check_gguf(path: str | Path) -> None:
+    """Return if ``path`` can be a complete GGUF file; raise ``InvalidModel`` saying what is wrong with it."""
+    path = Path(path)
+    size = 0
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            if start[:4] != b"GGUF":
+                raise _not_gguf(path, start)
+            if len(start) < 8:
+                raise _truncated(path, size, None)
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+                needed = _Header(view).needed_bytes(path)
+    except OSError as error:
+        raise InvalidModel(f"{path} cannot be read", cause=error.strerror or str(error)) from error
+    except _TooShort:
+        raise _truncated(path, size, None) from None
+    if size < needed:
+        raise _truncated(path, size, needed)
+
+
+class _Header:
+    """A reader that walks a GGUF header from its first byte."""
+
+    def __init__(self, view: mmap.mmap) -> None:
+        self._view = view
+        self._at = 4
+
+    def needed_bytes(self, path: Path) -> int:
+        """How long the file must be for its last tensor to be inside."""
+        version = self._number("<I")
+        if not 2 <= version <= 3:
+            raise InvalidModel(
+                f"{path} is GGUF version {version}, which llama.cpp no longer reads",
+                remedy="download a newer conversion of the model",
+            )
+        tensors, pairs = self._number("<Q"), self._number("<Q")
+        alignment = 32
+        for _ in range(pairs):
+            key = self._string()
+            kind = self._number("<I")
+            if key == b"general.alignment" and kind == _UINT32:
+                alignment = self._number("<I") or alignment
+            else:
+                self._skip(kind)
+        furthest = max((self._tensor_end() for _ in range(tensors)), default=0)
+        return -(-self._at // alignment) * alignment + furthest if furthest else self._at
+
+    def _tensor_end(self) -> int:
+        self._string()
+        weights = 1
+        for _ in range(self._number("<I")):
+            weights *= self._number("<Q")
+        # A type of tomorrow counts one byte: never call a good file short.
+        per_block, block_bytes = BLOCKS.get(self._number("<I"), (max(weights, 1), 1))
+        return self._number("<Q") + weights // per_block * block_bytes
+
+    def _number(self, form: str) -> int:
+        try:
+            (value,) = struct.unpack_from(form, self._view, self._at)
+        except struct.error:
+            raise _TooShort from None
+        self._at += struct.calcsize(form)
+        return int(value)
+
+    def _string(self) -> bytes:
+        length = self._number("<Q")
+        self._move(length)
+        return self._view[self._at - length : self._at]
+
+    def _move(self, count: int) -> None:
+        self._at += count
+        if self._at > len(self._view):
+            raise _TooShort
+
+    def _skip(self, kind: int) -> None:
+        if kind == _STRING:
+            self._string()
+        elif kind == _ARRAY:
+            item, count = self._number("<I"), self._number("<Q")
+            if item in _SCALAR_BYTES:
+                self._move(_SCALAR_BYTES[item] * count)
+                return
+            for _ in range(count):
+                self._skip(item)
+        elif kind in _SCALAR_BYTES:
+            self._move(_SCALAR_BYTES[kind])
+        else:
+            raise _TooShort
+
+
+def _not_gguf(path: Path, start: bytes) -> InvalidModel:
+    looks = start.lstrip().lower()
+    if not start:
+        cause = "the file is empty"
+    elif looks.startswith((b"<!", b"<html", b"<?xml")):
+        cause = "it is a web page, most likely an error page saved under the model's name"
+    elif start.startswith(b"version "):
+        cause = "it is a Git LFS pointer; the weights were not fetched"
+    else:
+        cause = f"it begins with {start[:4]!r}, not with b'GGUF'"
+    remedy = "run git lfs pull" if start.startswith(b"version ") else "download the model again"
+    return InvalidModel(f"{path} is not a GGUF model", cause=cause, remedy=remedy)
+
+
+def _truncated(path: Path, size: int, needed: int | None) -> InvalidModel:
+    has = f"{size:,} bytes"
+    cause = f"it has {has}, and its header alone is longer" if needed is None else f"it has {has} of {needed:,}"
+    return InvalidModel(f"{path} is incomplete", cause=cause, remedy="download the model again")
