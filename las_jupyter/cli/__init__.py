@@ -1,0 +1,1 @@
+"""``las-jupyter``: the same verbs in a terminal, with the same answers."""

@@ -1,0 +1,127 @@
+"""
+The command line. Answers go to standard output, notes and errors to standard error; ``--json`` prints one document.
+
+Exit codes: 0 done · 1 it failed · 2 the words were not understood · 3 refused with reasons · 4 no such instance ·
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance, PlanRefused
+from las_jupyter.stack.grammar import BY_NAME, Command, parse
+
+PREFIX = "las-jupyter"
+EXIT_CODES: tuple[tuple[type[LasError], int], ...] = ((BadRequest, 2), (PlanRefused, 3), (NoSuchInstance, 4))
+INTERRUPTED = 130
+
+
+class Asked(NamedTuple):
+    """The words for the verb, and the switches that are the command line's own."""
+
+    words: list[str]
+    json: bool
+    traceback: bool
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    asked = _switches(list(sys.argv[1:] if argv is None else argv))
+    try:
+        return _run(asked)
+    except LasError as error:
+        _show_error(error, asked)
+        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    except KeyboardInterrupt as error:
+        told: list[str] = getattr(error, "lines", list)()
+        print("\n".join(["", *told]), file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does. Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _switches(words: list[str]) -> Asked:
+    cut = words.index("--") if "--" in words else len(words)
+    ours, engine = words[:cut], words[cut:]
+    kept = [word for word in ours if word not in ("--json", "--traceback")]
+    return Asked(kept + engine, "--json" in ours, "--traceback" in ours)
+
+
+def _run(asked: Asked) -> int:
+    words = asked.words
+    if words[:1] == ["--version"]:
+        from las_jupyter import __version__
+
+        print(__version__)
+        return 0
+    if words[:1] in (["completion"], ["__complete"]):
+        from las_jupyter.cli.shells import completion
+
+        return completion(words)
+    if not words:
+        words = ["help"]
+    return _answer(parse(words), asked)
+
+
+def _answer(command: Command, asked: Asked) -> int:
+    from las_jupyter.stack.dispatch import perform
+    from las_jupyter.stack.verbs import default_stack
+
+    _refuse_what_needs_a_kernel(command)
+    values = command.values
+    if command.verb is BY_NAME["logs"] and values.pop("follow", False) and not command.help:
+        for line in default_stack().follow(values.get("name"), tail=values.get("tail") or 10):
+            print(json.dumps(line) if asked.json else line, flush=True)
+        return 0
+    _print(perform(default_stack(), command, prefix=PREFIX), asked)
+    return 0
+
+
+def _refuse_what_needs_a_kernel(command: Command) -> None:
+    name = command.verb.name if command.verb and not command.help else ""
+    if name == "panel":
+        raise BadRequest("The panel needs a notebook.", remedy=f"here: {PREFIX} status, {PREFIX} logs NAME -f")
+    if name == "traceback":
+        raise BadRequest(
+            "A terminal keeps no error to show the frames of.",
+            remedy=f"run the command again as: {PREFIX} --traceback …",
+        )
+    if name == "start" and command.values.get("lifetime") == "kernel":
+        raise BadRequest(
+            "--lifetime kernel needs a notebook kernel.",
+            cause="this command ends at once, and the instance with it",
+            remedy=f"leave it out, and end it by: {PREFIX} stop NAME",
+        )
+
+
+def _print(answer: Any, asked: Asked) -> None:
+    from las_jupyter.display.data import as_data
+
+    print(json.dumps(as_data(answer), ensure_ascii=False, indent=2) if asked.json else repr(answer))
+
+
+def _show_error(error: LasError, asked: Asked) -> None:
+    if asked.traceback:
+        traceback.print_exception(error)
+        return
+    if asked.json:
+        from las_jupyter.display.data import error_data
+
+        print(json.dumps(error_data(error), ensure_ascii=False, indent=2))
+        return
+    print("\n".join(_for_terminal(line) for line in error.lines()), file=sys.stderr)
+
+
+def _for_terminal(line: str) -> str:
+    """Remedies are written for a cell; in a terminal the same verb has another first word."""
+    from las_jupyter.display.words import plain
+
+    return plain(line).replace("%las ", f"{PREFIX} ")

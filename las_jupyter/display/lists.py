@@ -1,0 +1,60 @@
+"""The shorter tables: modules, settings, events, health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from las_jupyter.core.snapshot import EventRecord, Snapshot
+from las_jupyter.display.status import paint_light
+from las_jupyter.display.table import Table
+from las_jupyter.display.words import ago, clock, health_words, one_line, why
+
+
+def modules_table(rows: Sequence[Any]) -> Table[Any]:
+    """What can be started: each with its modes, where it comes from, and what stands in the way."""
+    cells = [
+        (row.name, row.version, ", ".join(row.modes), row.category, row.origin, row.note or "ready", row.description)
+        for row in rows
+    ]
+    columns = ("module", "version", "modes", "category", "from", "can start", "description")
+    return Table(columns, [(*cell[:-1], one_line(cell[-1], 80)) for cell in cells], rows, empty="The catalog is empty.")
+
+
+def settings_table(rows: Sequence[Any]) -> Table[Any]:
+    """Every setting with its value and its source."""
+    return Table(("setting", "value", "from"), [(row.key, row.value, row.source) for row in rows], rows)
+
+
+def events_table(events: Sequence[EventRecord]) -> Table[EventRecord]:
+    """What happened, oldest first."""
+    rows = [
+        (clock(each.at), str(each.generation), each.event, _move(each.before, each.after), one_line(each.reason))
+        for each in events
+    ]
+    return Table(("when", "start", "event", "state", "reason"), rows, events, empty="Nothing happened yet.")
+
+
+def _move(before: str, after: str) -> str:
+    return before if before == after else f"{before} → {after}" if before else after
+
+
+def health_table(snapshots: Sequence[Snapshot], *, now: float) -> Table[Snapshot]:
+    """The light of each instance with its reason and the age of the belief."""
+    rows = [
+        (
+            each.name,
+            health_words(each),
+            each.state.value,
+            why(each),
+            ago(now - each.health.at) if each.health.at else "",
+        )
+        for each in snapshots
+    ]
+    return Table(
+        ("name", "health", "state", "reason", "asked"),
+        rows,
+        snapshots,
+        empty="No instance is known here.",
+        paint=paint_light,
+    )

@@ -1,0 +1,85 @@
+"""A start plan with its reasons, as text and as HTML."""
+
+from __future__ import annotations
+
+import shlex
+
+from las_jupyter.core.launch import Decision
+from las_jupyter.core.quantities import format_size
+from las_jupyter.core.request import StartPlan
+from las_jupyter.display import html
+from las_jupyter.display.words import one_line, plain
+
+_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "AUTH")
+
+
+class ReadablePlan(StartPlan):
+    """A ``StartPlan`` that a cell shows with every decision and its reason."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return plan_text(self)
+
+    def _repr_html_(self) -> str:
+        return plan_html(self)
+
+
+def hide_values(env: dict[str, str]) -> dict[str, str]:
+    """``env`` with the values of names that sound like secrets replaced by ``***``."""
+    return {
+        name: "***" if any(word in name.upper() for word in _SECRET_WORDS) else value for name, value in env.items()
+    }
+
+
+def plan_text(plan: StartPlan) -> str:
+    """The plan as lines: what would run, then each decision with its reason and what was passed over."""
+    lines = [f"Plan for {plan.spec.name}: {plan.spec.module} in {plan.spec.mode} mode. Nothing was started."]
+    lines += [f"  {name:<10} {value}" for name, value in _facts(plan)]
+    if plan.decisions:
+        lines.append("Decisions")
+    for decision in plan.decisions:
+        lines.append(f"  {decision.subject:<10} {decision.choice}: {one_line(decision.reason)}")
+        lines += [f"  {'':<10}   not {other}: {one_line(why)}" for other, why in decision.passed_over.items()]
+    lines += [f"Would fetch first: {text}" for text in plan.downloads]
+    lines += [f"Would start first: {name}" for name in plan.requires]
+    lines += [f"Warning: {text}" for text in plan.warnings]
+    return plain("\n".join(lines))
+
+
+def _facts(plan: StartPlan) -> list[tuple[str, str]]:
+    spec = plan.spec
+    ports = ", ".join(f"{port.name} 127.0.0.1:{port.host}" for port in spec.ports)
+    limits = [format_size(spec.limits.memory)] if spec.limits.memory else []
+    limits += [f"{spec.limits.cpus:g} cores"] if spec.limits.cpus else []
+    facts = [
+        ("command", shlex.join(spec.argv)),
+        ("image", spec.container.image if spec.container else ""),
+        ("model", spec.model or ""),
+        ("ports", ports),
+        ("env", " ".join(f"{name}={value}" for name, value in hide_values(spec.env).items())),
+        ("secrets", ", ".join(secret.name for secret in spec.secrets)),
+        ("gpus", ", ".join(spec.gpus.ids) or "none"),
+        ("limits", ", ".join(limits)),
+        ("lifetime", spec.lifetime.value),
+    ]
+    return [(name, one_line(value)) for name, value in facts if value]
+
+
+def plan_html(plan: StartPlan) -> str:
+    """The same content as ``plan_text``."""
+    title = f"Plan for {plan.spec.name}: {plan.spec.module} in {plan.spec.mode} mode"
+    parts = [
+        html.tag("div", html.tag("b", title), " – nothing was started"),
+        html.grid(("", ""), _facts(plan)),
+        html.grid(("decision", "choice", "because", "passed over"), [_decision(each) for each in plan.decisions]),
+    ]
+    parts += [html.tag("div", f"Would fetch first: {text}") for text in plan.downloads]
+    parts += [html.tag("div", f"Would start first: {name}") for name in plan.requires]
+    parts += [html.tag("div", html.coloured("unhealthy", "▲ "), text) for text in plan.warnings]
+    return html.tag("div", *parts, class_="las-plan")
+
+
+def _decision(decision: Decision) -> tuple[str, ...]:
+    others = "; ".join(f"{other}: {why}" for other, why in decision.passed_over.items())
+    return decision.subject, decision.choice, one_line(decision.reason), one_line(others)

@@ -1,0 +1,82 @@
+"""A table that is a value: rows to read as text or HTML, and the things the rows stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar, overload
+
+from las_jupyter.display import html
+from las_jupyter.display.words import one_line
+
+T = TypeVar("T")
+
+Paint = Callable[[str, str], html.Markup | None]
+"""Column and cell text to markup, or None to show the text as it is."""
+
+
+class Table(Sequence[T], Generic[T]):
+    """
+    Rows of text about ``items``, one row an item.
+
+    Iterating gives the items; ``table["chat"]`` gives the item whose first column reads ``chat``. ``rows`` and
+    ``columns`` are the text; ``records`` joins both. ``notes`` are sentences shown below.
+    """
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        rows: Sequence[tuple[str, ...]],
+        items: Sequence[T],
+        *,
+        empty: str = "nothing to show",
+        notes: tuple[str, ...] = (),
+        paint: Paint | None = None,
+    ) -> None:
+        self.columns = columns
+        self.rows = [tuple(one_line(cell) for cell in row) for row in rows]
+        self.items = tuple(items)
+        self.empty = empty
+        self.notes = notes
+        self._paint = paint
+
+    @property
+    def records(self) -> list[dict[str, str]]:
+        """One dictionary a row: column to text."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, key: int | str) -> T: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, key: int | str | slice) -> T | tuple[T, ...]:
+        if isinstance(key, str):
+            for row, item in zip(self.rows, self.items, strict=True):
+                if row[0] == key:
+                    return item
+            raise KeyError(key)
+        return self.items[key]
+
+    def __repr__(self) -> str:
+        return "\n".join([*(self._lines() if self.rows else [self.empty]), *self.notes])
+
+    def _lines(self) -> list[str]:
+        shown = [self.columns, *self.rows]
+        widths = [max(len(row[index]) for row in shown) for index in range(len(self.columns))]
+        return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+
+    def _repr_html_(self) -> str:
+        body = html.grid(self.columns, [self._painted(row) for row in self.rows]) if self.rows else None
+        notes = [html.tag("div", note, style="color:#616161;margin-top:4px") for note in self.notes]
+        return html.tag("div", *([body] if body else [html.tag("div", self.empty)]), *notes, class_="las-table")
+
+    def _painted(self, row: tuple[str, ...]) -> tuple[str, ...]:
+        if self._paint is None:
+            return row
+        cells = zip(self.columns, row, strict=True)
+        return tuple(self._paint(column, cell) or cell for column, cell in cells)

@@ -1,0 +1,99 @@
+"""The words and shapes for states, times and foreign text."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+
+from las_jupyter.core.quantities import format_duration
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import HealthState, ProcessState
+
+SHAPES = {"healthy": "●", "loading": "◌", "unknown": "◌", "unhealthy": "▲", "failed": "■", "stopped": "–"}
+"""One shape for each light, so that it can be read without its colour."""
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def plain(text: str) -> str:
+    """``text`` without escape sequences and control characters; tabs and line ends stay."""
+    return _CONTROL.sub("", text)
+
+
+def one_line(text: str, width: int = 0) -> str:
+    """``text`` on one line, cut to ``width`` characters with an ellipsis when ``width`` is given."""
+    line = " ".join(plain(text).split())
+    return line if not width or len(line) <= width else line[: width - 1] + "…"
+
+
+def light(snapshot: Snapshot) -> str:
+    """The one word for a light: ``healthy``, ``loading``, ``unknown``, ``unhealthy``, ``failed``, ``stopped``."""
+    match snapshot.state:
+        case ProcessState.FAILED:
+            return "failed"
+        case ProcessState.STOPPED:
+            return "stopped"
+        case ProcessState.STARTING:
+            return "loading"
+        case ProcessState.RUNNING | ProcessState.STOPPING | ProcessState.BACKOFF:
+            return snapshot.health.state.value
+
+
+def health_words(snapshot: Snapshot) -> str:
+    """The light with its shape, and what it is doing while it loads, as ``◌ loading: reading weights``."""
+    word = light(snapshot)
+    phase = snapshot.health.phase if snapshot.health.state is HealthState.UNKNOWN else None
+    return f"{SHAPES[word]} {word}" + (f": {one_line(phase, 40)}" if phase and snapshot.state.alive else "")
+
+
+def why(snapshot: Snapshot) -> str:
+    """The sentence that explains the light: the health's reason while it runs, the state's reason otherwise."""
+    asked = snapshot.state is ProcessState.RUNNING and snapshot.health.at is not None
+    return one_line(snapshot.health.reason if asked else snapshot.reason)
+
+
+def ago(seconds: float) -> str:
+    """``3 min 20 s ago``; a clock that was set back never makes it negative."""
+    return f"{format_duration(max(0.0, seconds))} ago"
+
+
+def clock(at: float | None) -> str:
+    """A moment as local wall clock time with the day, to the second; empty for None."""
+    if at is None:
+        return ""
+    return datetime.datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was most likely meant, or None."""
+    bare = _bare(word)
+    candidates = sorted(known)
+    costs = [(_typing_cost(bare, _bare(candidate)), candidate) for candidate in candidates]
+    close = [each for each in costs if each[0] <= max(2.0, 0.7 * len(bare))]
+    if close:
+        return min(close)[1]
+    longer = [candidate for candidate in candidates if len(bare) > 1 and _bare(candidate).startswith(bare)]
+    return longer[0] if longer else None
+
+
+def _bare(word: str) -> str:
+    return word.lower().strip("-").replace("_", "-")
+
+
+def _typing_cost(typed: str, meant: str) -> float:
+    """Cost of the slips that turn one word into the other: two letters swapped 1, a letter more, less or other 2."""
+    before: list[float] = []
+    row: list[float] = [2.0 * column for column in range(len(meant) + 1)]
+    for i, a in enumerate(typed):
+        oldest, before, row = before, row, [2.0 * (i + 1)]
+        for j, b in enumerate(meant):
+            cost = min(before[j] + (a != b) * 2, before[j + 1] + 2, row[j] + 2)
+            if i and j and a == meant[j - 1] and typed[i - 1] == b:
+                cost = min(cost, oldest[j - 1] + 1)
+            row.append(cost)
+    return row[-1]

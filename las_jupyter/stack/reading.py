@@ -1,0 +1,108 @@
+"""Logs as a person asks for them: the end, what is newer, what matches, and what comes."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from las_jupyter.core.errors import BadRequest, NoSuchInstance
+from las_jupyter.core.quantities import parse_duration
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.display.text import LogText
+from las_jupyter.display.words import plain
+from las_jupyter.stack.rooms import Manager
+
+TAIL_LINES = 100
+
+
+def read_log(
+    log: Any, snapshot: Snapshot, *, tail: int | None, since: str | float | None, grep: str | None, now: float
+) -> LogText:
+    """The lines asked for, the newest last. Raises ``BadRequest`` for a time or a pattern that cannot be read."""
+    lines_wanted = TAIL_LINES if tail is None else tail
+    if lines_wanted < 0:
+        raise BadRequest(f"tail cannot be {tail}.", cause="it is a number of lines")
+    pattern = _pattern(grep)
+    if since is not None:
+        lines = log.since(moment(since, now))
+        lines = [line for line in lines if pattern is None or pattern.search(plain(line))]
+        lines = lines if tail is None else lines[len(lines) - min(len(lines), lines_wanted) :]
+    elif grep is not None:
+        lines = log.grep(grep, lines_wanted)
+    else:
+        lines = log.tail(lines_wanted)
+    return LogText(lines, path=snapshot.log_path)
+
+
+def _pattern(grep: str | None) -> re.Pattern[str] | None:
+    if grep is None:
+        return None
+    try:
+        return re.compile(grep)
+    except re.error as error:
+        raise BadRequest(
+            f"{grep!r} is not a regular expression.",
+            cause=str(error),
+            remedy=f"to look for these characters: {re.escape(grep)}",
+        ) from error
+
+
+def moment(since: str | float, now: float) -> float:
+    """
+    Seconds since the epoch meant by ``since``: a number is one already, ``10m`` is that long ago, else an ISO time.
+
+    A time without a zone is local. Raises ``BadRequest``.
+    """
+    if not isinstance(since, str):
+        return float(since)
+    try:
+        return now - parse_duration(since)
+    except ValueError:
+        pass
+    try:
+        return datetime.datetime.fromisoformat(since).timestamp()
+    except ValueError:
+        raise BadRequest(
+            f"since cannot be {since!r}.", cause="it is a duration or a time", remedy="write 10m or 2026-01-31T14:05"
+        ) from None
+
+
+def follow_lines(manager: Manager, name: str, tail: int) -> Iterator[str]:
+    """Whole lines as they come, across restarts, until the instance has ended or was removed."""
+    generation = manager.snapshot(name).generation
+    log = manager.log(name, generation)
+    yield from (plain(line) for line in log.tail(tail))
+    offset: int | None = log.size
+    while True:
+        yield from _lines(log.follow(offset, stop=lambda at=generation: _over(manager, name, at)))
+        current = _generation(manager, name)
+        if current is None or current == generation:
+            return
+        generation, offset = current, 0
+        log = manager.log(name, generation)
+
+
+def _generation(manager: Manager, name: str) -> int | None:
+    try:
+        return manager.snapshot(name).generation
+    except NoSuchInstance:
+        return None
+
+
+def _over(manager: Manager, name: str, generation: int) -> bool:
+    try:
+        snapshot = manager.snapshot(name)
+    except NoSuchInstance:
+        return True
+    return snapshot.generation != generation or not snapshot.state.alive
+
+
+def _lines(chunks: Iterator[Any]) -> Iterator[str]:
+    rest = ""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk.text).split("\n")
+        yield from (plain(line) for line in whole)
+    if rest:
+        yield plain(rest)

@@ -1,0 +1,160 @@
+"""From the keyword arguments a person typed to a ``StartRequest``."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import TypedDict, TypeVar
+
+from las_jupyter.core.errors import BadRequest
+from las_jupyter.core.quantities import parse_duration, parse_size
+from las_jupyter.core.request import StartRequest
+from las_jupyter.core.states import Lifetime, Mode, RestartPolicy
+from las_jupyter.display.words import nearest
+
+E = TypeVar("E", bound=StrEnum)
+Word = str | os.PathLike[str]
+
+
+class StartOptions(TypedDict, total=False):
+    """
+    Everything that may be said about a start besides the module; left out means: decided by planning.
+
+    Sizes as bytes or ``"8GB"``, times as seconds or ``"30s"``. ``args`` go to the engine as they are; ``mounts`` are
+    ``SOURCE:TARGET[:rw]``; ``lifetime="kernel"`` stops the instance when this process is gone, however it ended.
+    """
+
+    name: str | None
+    model: Word | None
+    mode: str | None
+    engine: str | None
+    engine_python: Word | None
+    port: int | None
+    gpus: int | str | Sequence[int | str] | None
+    memory: int | str | None
+    cpus: float | None
+    env: Mapping[str, str] | None
+    args: Sequence[str | int | float]
+    mounts: Sequence[str] | None
+    restart: str | None
+    timeout: float | str | None
+    grace: float | str | None
+    lifetime: str
+    overcommit: bool
+    share_gpu: bool
+    expose: bool
+
+
+DEFAULTS = {"args": (), "lifetime": "detached", "overcommit": False, "share_gpu": False, "expose": False}
+"""What is meant by an option left out, where that is not None."""
+
+
+def option_parameters() -> list[inspect.Parameter]:
+    """The options as keyword-only parameters, for help and for finding a misspelt one."""
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=kind)
+        for name, kind in StartOptions.__annotations__.items()
+    ]
+
+
+def start_request(module: Word, options: StartOptions) -> StartRequest:
+    """The request these words make. Raises ``BadRequest`` naming the argument."""
+    return StartRequest(
+        module=os.fspath(module),
+        name=options.get("name"),
+        model=_path(options.get("model")),
+        mode=_maybe(Mode, options.get("mode"), "mode"),
+        engine=options.get("engine"),
+        engine_python=_path(options.get("engine_python")),
+        port=_port(options.get("port")),
+        gpus=gpu_ids(options.get("gpus")),
+        memory=_size(options.get("memory")),
+        cpus=_cores(options.get("cpus")),
+        env={str(key): str(value) for key, value in (options.get("env") or {}).items()},
+        args=_words(options.get("args") or (), "args"),
+        mounts=_words(options.get("mounts") or (), "mounts"),
+        restart=_maybe(RestartPolicy, options.get("restart"), "restart"),
+        grace=_seconds(options.get("grace"), "grace"),
+        timeout=_seconds(options.get("timeout"), "timeout"),
+        lifetime=_one_of(Lifetime, options.get("lifetime", "detached"), "lifetime"),
+        overcommit=options.get("overcommit", False),
+        share_gpu=options.get("share_gpu", False),
+        expose=options.get("expose", False),
+    )
+
+
+def _path(word: Word | None) -> str | None:
+    return None if word is None else os.fspath(word)
+
+
+def _words(given: Sequence[str | int | float], what: str) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise BadRequest(f"{what} cannot be one string.", remedy=f"write a list: {what}={given.split()!r}")
+    return tuple(str(word) for word in given)
+
+
+def _maybe(kind: type[E], word: str | None, what: str) -> E | None:
+    return None if word is None else _one_of(kind, word, what)
+
+
+def gpu_ids(asked: int | str | Iterable[int | str] | None) -> tuple[str, ...] | None:
+    """Device ids from ``0``, ``"0,1"``, ``"all"``, ``"none"`` or a list; None when nothing was said."""
+    if asked is None:
+        return None
+    if isinstance(asked, int):
+        asked = str(asked)
+    words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
+    ids = tuple(word.strip() for word in words if word.strip())
+    return () if ids == ("none",) else ids
+
+
+def _one_of(kind: type[E], word: str, what: str) -> E:
+    try:
+        return kind(str(word))
+    except ValueError:
+        near = nearest(str(word), list(kind))
+        raise BadRequest(
+            f"{what} cannot be {word!r}.",
+            cause=f"it is one of: {', '.join(kind)}",
+            remedy=f"did you mean {near}?" if near else None,
+        ) from None
+
+
+def _port(port: int | None) -> int | None:
+    if port is None:
+        return None
+    if type(port) is int and 0 < port < 65536:
+        return port
+    raise BadRequest(f"port cannot be {port!r}.", cause="a port is a number from 1 to 65535")
+
+
+def _cores(cpus: float | None) -> float | None:
+    if cpus is None or (not isinstance(cpus, bool | str) and cpus > 0):
+        return None if cpus is None else float(cpus)
+    raise BadRequest(f"cpus cannot be {cpus!r}.", cause="it is a number of cores above 0, as 1.5")
+
+
+def _size(size: int | str | None) -> int | None:
+    if size is None:
+        return None
+    try:
+        value = parse_size(size)
+    except ValueError as error:
+        raise BadRequest(f"memory cannot be {size!r}.", cause=str(error)) from None
+    if value <= 0:
+        raise BadRequest(f"memory cannot be {size!r}.", cause="it is a size above 0, as 8GB")
+    return value
+
+
+def _seconds(span: float | str | None, what: str) -> float | None:
+    if span is None:
+        return None
+    try:
+        value = parse_duration(span)
+    except ValueError as error:
+        raise BadRequest(f"{what} cannot be {span!r}.", cause=str(error)) from None
+    if value < 0:
+        raise BadRequest(f"{what} cannot be {span!r}.", cause="it is a duration, as 30s")
+    return value

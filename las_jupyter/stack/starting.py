@@ -1,0 +1,106 @@
+"""
+A start from the request to the running instance.
+
+Plan, fetch what is missing, plan again with what was fetched, start what it needs first, then start it. When a later
+step fails, what this start brought up itself is stopped again: a failed start leaves nothing running.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import NamedTuple
+
+from las_jupyter.core.errors import LasError, NoSuchInstance
+from las_jupyter.core.launch import LaunchSpec
+from las_jupyter.core.quantities import format_size
+from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import Lifetime, ProcessState
+from las_jupyter.display.progress import Progress
+from las_jupyter.display.words import ago
+from las_jupyter.stack.owner import this_process
+from las_jupyter.stack.rooms import Rooms
+from las_jupyter.stack.waiting import wait_ready
+
+_SECRET_BYTES = 32
+
+
+class Outcome(NamedTuple):
+    """The instance after a start, and whether it ran before."""
+
+    snapshot: Snapshot
+    reused: bool
+
+
+def bring_up(rooms: Rooms, request: StartRequest, progress: Progress, *, wait: bool, now: float) -> Outcome:
+    """Carry out ``request``. Raises what planning, fetching, launching and waiting raise."""
+    plan = _with_everything_fetched(rooms, request, progress)
+    for warning in plan.warnings:
+        progress.note(f"Warning: {warning}")
+    fresh: list[str] = []
+    try:
+        for name in plan.requires:
+            if not _runs(rooms, name):
+                bring_up(rooms, StartRequest(module=name), progress, wait=True, now=now)
+                fresh.append(name)
+        return _launch(rooms, plan, progress, wait=wait, now=now)
+    except LasError:
+        for name in reversed(fresh):
+            rooms.manager.stop(name)
+            progress.note(f"Stopped {name} again, which had been started for {plan.spec.name}.")
+        raise
+
+
+def _with_everything_fetched(rooms: Rooms, request: StartRequest, progress: Progress) -> StartPlan:
+    plan = rooms.plan(request)
+    try:
+        fetched = rooms.fetch(plan, lambda what, done, total: _tell_bytes(progress, what, done, total))
+    finally:
+        progress.close()
+    # Only now is the model's own header there to be read: context length, size, whether it fits.
+    return rooms.plan(request) if fetched else plan
+
+
+def _tell_bytes(progress: Progress, what: str, done: int, total: int | None) -> None:
+    of = f" of {format_size(total)}" if total else ""
+    progress.update(f"fetching {what}: {format_size(done)}{of}", done / total if total else None)
+
+
+def _runs(rooms: Rooms, name: str) -> bool:
+    try:
+        return rooms.manager.snapshot(name).state is ProcessState.RUNNING
+    except NoSuchInstance:
+        return False
+
+
+def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
+    spec = owned(plan.spec)
+    progress.update(f"{spec.name}: launching")
+    started = rooms.manager.start(spec, new_secrets(spec))
+    snapshot = started.snapshot
+    if started.reused:
+        progress.note(reusing(snapshot, now))
+    if wait and (snapshot.state is not ProcessState.RUNNING or snapshot.ready_at is None):
+        snapshot = wait_ready(rooms.manager, spec.name, progress)
+    progress.close()
+    return Outcome(snapshot, started.reused)
+
+
+def owned(spec: LaunchSpec) -> LaunchSpec:
+    """``spec`` with this process as its owner where its lifetime is this kernel's."""
+    if spec.lifetime is Lifetime.KERNEL and spec.owner is None:
+        return spec._replace(owner=this_process())
+    return spec
+
+
+def new_secrets(spec: LaunchSpec) -> dict[str, str]:
+    """A fresh value for every secret the spec names."""
+    return {secret.name: secrets.token_urlsafe(_SECRET_BYTES) for secret in spec.secrets}
+
+
+def reusing(snapshot: Snapshot, now: float) -> str:
+    """The sentence for a start that found its server running."""
+    port = f" on port {snapshot.ports[0].host}" if snapshot.ports else ""
+    who = f" (pid {snapshot.pid})" if snapshot.pid else ""
+    since = f", started {ago(now - snapshot.started_at)}" if snapshot.started_at else ""
+    return f"Reusing {snapshot.name}{port}{who}{since}."

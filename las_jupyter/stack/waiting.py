@@ -1,0 +1,59 @@
+"""Waiting for an instance with a line that says what it does, and an interrupt that hurts nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from las_jupyter.core.quantities import format_duration
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.display.progress import Progress
+from las_jupyter.display.words import why
+from las_jupyter.stack.rooms import Manager
+
+
+class WaitInterrupted(KeyboardInterrupt):
+    """
+    The person stopped waiting; the instance goes on.
+
+    A ``KeyboardInterrupt``, so that a cell and a Run All stop as on any interrupt; a notebook shows it in two lines.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"stopped waiting for {name}; it keeps running")
+        self.name = name
+
+    def lines(self) -> list[str]:
+        """The two lines a person reads."""
+        return [
+            f"Stopped waiting for {self.name}; it goes on in the background.",
+            f"→ %las status {self.name} shows it, las.get({self.name!r}) takes it up, %las stop {self.name} ends it",
+        ]
+
+    def _render_traceback_(self) -> list[str]:
+        return self.lines()
+
+
+def telling(progress: Progress, doing: str, clock: Callable[[], float] = time.monotonic) -> Callable[[Snapshot], None]:
+    """A callback that keeps the progress line current: who, what phase, how long."""
+    begun = clock()
+
+    def tell(snapshot: Snapshot) -> None:
+        what = snapshot.health.phase or why(snapshot)
+        progress.update(f"{snapshot.name}: {doing}, {what} ({format_duration(clock() - begun)})")
+
+    return tell
+
+
+def wait_ready(manager: Manager, name: str, progress: Progress, timeout: float | None = None) -> Snapshot:
+    """
+    The snapshot once it is ready. Raises ``LaunchFailed``, ``StartTimeout`` or ``WaitInterrupted``.
+
+    Nothing here ends the instance: after a ``timeout`` of the caller's it goes on starting.
+    """
+    try:
+        return manager.wait_ready(name, timeout=timeout, on_change=telling(progress, "starting"))
+    except KeyboardInterrupt:
+        raise WaitInterrupted(name) from None
+    finally:
+        progress.close()
