@@ -9,6 +9,8 @@ download that is given up starts over the next time, because the hub's library k
 from __future__ import annotations
 
 import errno
+import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from las_jupyter.models.reference import ModelReference
 
 _REPORT_SECONDS = 0.2
 _CONNECT_SECONDS = 10.0
+_SPLIT = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
 
 
 def cache_folder() -> str:
@@ -30,40 +33,91 @@ def cache_folder() -> str:
     return str(constants.HF_HUB_CACHE)
 
 
-def cached_path(reference: ModelReference) -> Path | None:
-    """The file or the whole repository, if all of it is in the cache; asks nobody."""
-    from huggingface_hub import hf_hub_download, snapshot_download
+def link_path(reference: ModelReference, cache_dir: Path) -> Path:
+    """
+    Where a link to the model stands once it was fetched.
+
+    The hub's own path holds a commit that only the hub knows; a plan needs a path before anybody was asked.
+    """
+    repo = cache_dir / "hf" / reference.repo
+    return repo / reference.revision / reference.file if reference.file else Path(f"{repo}@{reference.revision}")
+
+
+def cached_path(reference: ModelReference, cache_dir: Path) -> Path | None:
+    """The file or the whole repository, if all of it is here; asks nobody."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    links = [link_path(part, cache_dir) for part in _parts(reference)]
+    if all(link.exists() for link in links):
+        return links[0]
     try:
-        if reference.file:
-            path = hf_hub_download(reference.repo, reference.file, revision=reference.revision, local_files_only=True)
-        else:
-            path = snapshot_download(reference.repo, revision=reference.revision, local_files_only=True)
+        found = [_download(part, local_files_only=True) for part in _parts(reference)]
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
         return None
     except HFValidationError as error:
         raise UnknownModel(f"{reference.repo!r} cannot be a Hugging Face repository", cause=str(error)) from error
-    return Path(path)
+    return found[0]
 
 
-def fetch(reference: ModelReference, on_progress: OnProgress) -> Path:
-    """Download the file or the repository. Raises ``DownloadFailed``, or ``UnknownModel`` when the hub has none."""
-    from huggingface_hub import hf_hub_download, snapshot_download
+def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -> Path:
+    """
+    Download the file (with the other parts of a split one) or the repository; returns ``link_path``.
 
-    where: dict[str, Any] = {"repo_id": reference.repo, "revision": reference.revision}
+    Raises ``DownloadFailed``, or ``UnknownModel`` when the hub has no such thing.
+    """
     _require_hub(reference)
     try:
-        total = _size(reference, where)
+        total = _size(reference)
         require_space(Path(cache_folder()), total, reference.short_name)
         bar = _bar(on_progress, total, f"downloading {reference.file or reference.repo}")
-        if reference.file:
-            return Path(hf_hub_download(filename=reference.file, tqdm_class=bar, **where))
-        return Path(snapshot_download(tqdm_class=bar, **where))
+        for part in _parts(reference):
+            _link(_download(part, tqdm_class=bar), link_path(part, cache_dir))
     except LasError:
         raise
     except Exception as error:
         raise _explain(reference, error) from error
+    return link_path(reference, cache_dir)
+
+
+def _parts(reference: ModelReference) -> list[ModelReference]:
+    """The references of all parts of a split GGUF, which llama.cpp finds beside the first; else just this one."""
+    split = _SPLIT.fullmatch(reference.file)
+    if split is None:
+        return [reference]
+    count = int(split["count"])
+    names = [f"{split['stem']}-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
+    others = [name for name in names if name != reference.file]
+    return [reference, *(reference._replace(file=name) for name in others)]
+
+
+def _download(reference: ModelReference, **options: Any) -> Path:
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    if reference.file:
+        return Path(hf_hub_download(reference.repo, reference.file, revision=reference.revision, **options))
+    return Path(snapshot_download(reference.repo, revision=reference.revision, **options))
+
+
+def _link(target: Path, link: Path) -> None:
+    """Let ``link`` point to ``target``, replacing an older link in one step."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.with_name(f".{link.name}.{os.getpid()}.link")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+def _size(reference: ModelReference) -> int:
+    """Bytes that have to come over the network; what is in the cache already does not count."""
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    if not reference.file:
+        planned = snapshot_download(reference.repo, revision=reference.revision, dry_run=True)
+    else:
+        planned = [
+            hf_hub_download(part.repo, part.file, revision=part.revision, dry_run=True) for part in _parts(reference)
+        ]
+    return sum(item.file_size or 0 for item in planned if item.will_download)
 
 
 def _require_hub(reference: ModelReference) -> None:
@@ -77,17 +131,6 @@ def _require_hub(reference: ModelReference) -> None:
         httpx.head(constants.ENDPOINT, timeout=_CONNECT_SECONDS)
     except httpx.TransportError as error:
         raise _explain(reference, error) from error
-
-
-def _size(reference: ModelReference, where: dict[str, Any]) -> int:
-    """Bytes that have to come over the network; what is in the cache already does not count."""
-    from huggingface_hub import hf_hub_download, snapshot_download
-
-    if reference.file:
-        planned = [hf_hub_download(filename=reference.file, dry_run=True, **where)]
-    else:
-        planned = snapshot_download(dry_run=True, **where)
-    return sum(item.file_size for item in planned if item.will_download)
 
 
 def _bar(on_progress: OnProgress, total: int, doing: str) -> type[Any]:

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from tiny_gguf import gguf_bytes
 
+from las_jupyter.models.fetch import NeedsDownload, locate
+from las_jupyter.models.reference import parse
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -115,7 +118,7 @@ def fetch(tmp_path, hub):
         for variable in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE"):
             if variable not in environ:
                 env.pop(variable, None)
-        command = [sys.executable, "-m", "las_jupyter.models", "fetch", model]
+        command = [sys.executable, "-m", "las_jupyter.models", "--cache-dir", str(tmp_path / "las"), "fetch", model]
         return subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=120)
 
     return run
@@ -125,9 +128,27 @@ def test_a_file_is_fetched_into_the_cache_that_others_share(fetch, tmp_path):
     answer = fetch("hf:org/repo/tiny.gguf")
 
     assert answer.returncode == 0, answer.stderr
-    path = answer.stdout.strip()
-    assert path.startswith(str(tmp_path / "hf" / "hub" / "models--org--repo"))
-    assert Path(path).read_bytes() == gguf_bytes()
+    path = Path(answer.stdout.strip())
+    assert path == tmp_path / "las" / "hf" / "org" / "repo" / "main" / "tiny.gguf"
+    assert path.resolve().is_relative_to(tmp_path / "hf" / "hub" / "models--org--repo")
+    assert path.read_bytes() == gguf_bytes()
+
+
+def test_a_plan_knows_the_path_before_anybody_was_asked(fetch, tmp_path):
+    planned = locate(parse("hf:org/repo/tiny.gguf"), tmp_path / "las")
+
+    assert isinstance(planned, NeedsDownload)
+    assert fetch("hf:org/repo/tiny.gguf").stdout.strip() == planned.target
+
+
+def test_all_parts_of_a_split_model_are_fetched_and_stand_side_by_side(fetch, hub):
+    for number in (1, 2):
+        hub.files[f"big-{number:05d}-of-00002.gguf"] = gguf_bytes()
+
+    answer = fetch("hf:org/repo/big-00001-of-00002.gguf")
+
+    folder = Path(answer.stdout.strip()).parent
+    assert sorted(item.name for item in folder.iterdir()) == ["big-00001-of-00002.gguf", "big-00002-of-00002.gguf"]
 
 
 def test_a_second_fetch_asks_nobody(fetch, hub):
