@@ -26,7 +26,7 @@ class House:
 
     @property
     def manager(self) -> Manager:
-        return _manager(import_module("las_jupyter.state.paths").default_paths())
+        return _manager(import_module("las_jupyter.state.paths").default_paths(_log_dir()))
 
     def plan(self, request: StartRequest) -> StartPlan:
         decide = import_module("las_jupyter.planning.plan").decide
@@ -64,6 +64,11 @@ class House:
 
 def _settings() -> Any:
     return import_module("las_jupyter.settings").load_settings()
+
+
+def _log_dir() -> str | None:
+    folder = _settings().runtime.log_dir
+    return None if folder is None else str(folder)
 
 
 def _catalog(settings: Any) -> Any:
