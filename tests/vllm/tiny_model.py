@@ -1,4 +1,4 @@
-"""Write a Llama with two tiny random layers, a byte-level tokenizer and a chat template: usage ``tiny_model.py FOLDER``."""
+"""Write a Llama of two tiny random layers with a tokenizer and a chat template: ``tiny_model.py FOLDER``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Asking a module how it is, and what to believe of the answers."""

@@ -1,0 +1,1 @@
+"""Finding, measuring, bounding and ending a whole process tree."""

@@ -1,0 +1,1 @@
+"""The bytes a module wrote: stored bounded, read without reading it all, redacted on display."""

@@ -1,0 +1,42 @@
+"""Why a start failed, in one sentence, from the log and the exit."""
+
+from __future__ import annotations
+
+import re
+
+from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.core.launch import Failure, LaunchSpec
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.logs.reader import LogReader
+
+_LOOKED_AT = 400
+_SHOWN = 12
+
+
+def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFailed:
+    """The error a person reads when ``spec`` ended before it was ready."""
+    tail = log.tail(_LOOKED_AT)
+    known = match(spec.failures, tail)
+    shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
+    reason = snapshot.reason
+    remedy = f"%las logs {spec.name} --tail 200"
+    if known is not None:
+        reason, remedy = known
+    return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
+
+
+def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | None:
+    """Meaning and remedy of the first row whose pattern a line matches; groups fill ``{1}``, ``{2}``…"""
+    for failure in failures:
+        pattern = re.compile(failure.pattern)
+        for line in lines:
+            found = pattern.search(line)
+            if found:
+                return _fill(failure.meaning, found), _fill(failure.remedy, found)
+    return None
+
+
+def _fill(text: str, found: re.Match[str]) -> str:
+    for index, group in enumerate(found.groups(), 1):
+        text = text.replace(f"{{{index}}}", group or "")
+    return text

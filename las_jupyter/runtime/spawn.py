@@ -1,0 +1,58 @@
+"""Starting a supervisor so that it belongs to nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import las_jupyter
+from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.core.states import Mode
+from las_jupyter.state.paths import StatePaths
+
+_PARENT = Path(las_jupyter.__file__).resolve().parents[1]
+_BOOTSTRAP = _PARENT / "las_jupyter" / "supervisor" / "bootstrap.py"
+
+
+def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]:
+    """Start the supervisor of ``name`` and return what it said first. Raises ``LaunchFailed`` if it said nothing."""
+    told, tell = os.pipe()
+    errors = Path(paths.instance(name)) / "supervisor.err"
+    # A container's supervisor needs the docker package; a native one lives without site-packages.
+    flags = ["-I", "-S"] if mode is Mode.NATIVE else ["-I"]
+    command = [
+        sys.executable,
+        *flags,
+        str(_BOOTSTRAP),
+        str(_PARENT),
+        paths.state_dir,
+        paths.log_dir,
+        name,
+        word,
+        str(tell),
+    ]
+    try:
+        with errors.open("ab") as err:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=err,
+                stderr=err,
+                pass_fds=(tell,),
+                start_new_session=True,
+                cwd="/",
+            )
+    finally:
+        os.close(tell)
+    with os.fdopen(told, "rb") as pipe:
+        line = pipe.readline()
+    child.wait()
+    if not line:
+        tail = errors.read_text(errors="replace").strip().splitlines()[-8:]
+        raise LaunchFailed(f"The supervisor of {name} died at its start.", details=tuple(tail))
+    said: dict[str, Any] = json.loads(line)
+    return said

@@ -1,0 +1,91 @@
+"""Writing a file so that a reader sees the old or the new one, whole."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, TypeVar
+
+from las_jupyter.core.wire import from_json, to_json
+
+T = TypeVar("T")
+
+
+def write_atomic(path: str, data: bytes, *, mode: int = 0o600, sync: bool = False) -> None:
+    """Replace ``path`` by ``data``. ``sync`` waits until it would survive a power cut."""
+    beside = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        try:
+            _write_all(fd, data)
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.replace(beside, path)
+    except BaseException:
+        _forget(beside)
+        raise
+    if sync:
+        _sync_folder(os.path.dirname(path))
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError:  # some network file systems cannot
+        pass
+    finally:
+        os.close(fd)
+
+
+def read_bytes(path: str) -> bytes | None:
+    """The content, or None where there is no such file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
+
+
+def write_value(path: str, value: Any, *, sync: bool = False) -> None:
+    """Replace ``path`` by the JSON of a named tuple."""
+    write_atomic(path, to_json(value).encode() + b"\n", sync=sync)
+
+
+def read_value(path: str, kind: type[T]) -> T | None:
+    """
+    The named tuple in ``path``; None where there is none or it is damaged.
+
+    A damaged file is moved aside as ``….corrupt-<time>``, never deleted.
+    """
+    data = read_bytes(path)
+    if data is None:
+        return None
+    try:
+        return from_json(kind, data)
+    except (ValueError, TypeError, RecursionError):
+        move_aside(path)
+        return None
+
+
+def move_aside(path: str) -> str:
+    """Rename a damaged file and return its new name."""
+    kept = f"{path}.corrupt-{int(time.time())}"
+    os.replace(path, kept)
+    return kept

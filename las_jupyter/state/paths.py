@@ -1,0 +1,112 @@
+"""Where the state of every instance lies. The layout is a promise: see docs/files.md."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from las_jupyter.core.errors import BadRequest, LasError
+
+_ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
+_LONGEST_NAME = 63
+_LONGEST_SOCKET = 100
+"""A Unix socket's path holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
+
+
+class UnsafeFolder(LasError):
+    """A folder of ours could be written by somebody else, or is a link."""
+
+
+def check_name(name: str) -> str:
+    """``name`` if it can name an instance. Raises ``BadRequest``."""
+    good = 0 < len(name) <= _LONGEST_NAME and set(name) <= _ALLOWED and name[0].isalnum()
+    if not good:
+        raise BadRequest(
+            f"{name!r} cannot name an instance.",
+            cause="a name begins with a letter or digit and has at most 63 of a-z, 0-9, dot, dash and underscore",
+            remedy="--name " + ("".join(c if c in _ALLOWED else "-" for c in name.lower()).strip("-._")[:63] or "chat"),
+        )
+    return name
+
+
+class StatePaths(NamedTuple):
+    """The files of all instances below ``state_dir``; logs below ``log_dir``."""
+
+    state_dir: str
+    log_dir: str
+
+    @property
+    def instances(self) -> str:
+        return os.path.join(self.state_dir, "instances")
+
+    def instance(self, name: str) -> str:
+        return os.path.join(self.instances, check_name(name))
+
+    def spec(self, name: str) -> str:
+        return os.path.join(self.instance(name), "spec.json")
+
+    def state(self, name: str) -> str:
+        return os.path.join(self.instance(name), "state.json")
+
+    def events(self, name: str) -> str:
+        return os.path.join(self.instance(name), "events.jsonl")
+
+    def lock(self, name: str) -> str:
+        return os.path.join(self.instance(name), "lock")
+
+    def start_lock(self, name: str) -> str:
+        return os.path.join(self.instance(name), "start.lock")
+
+    def secrets(self, name: str) -> str:
+        return os.path.join(self.instance(name), "secrets.json")
+
+    def logs(self, name: str) -> str:
+        return os.path.join(self.log_dir, check_name(name))
+
+    def socket(self, name: str) -> str:
+        """The control socket: in the instance's folder where the path is short enough, else in the runtime folder."""
+        path = os.path.join(self.instance(name), "control.sock")
+        if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+            return path
+        return os.path.join(runtime_folder(), f"{_short(self.instance(name))}.sock")
+
+
+def _short(text: str) -> str:
+    # FNV-1a: stable between processes, and hashlib would bring OpenSSL into every supervisor.
+    value = 0xCBF29CE484222325
+    for byte in os.fsencode(text):
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return f"{value:016x}"
+
+
+def runtime_folder() -> str:
+    """A short folder of this user for sockets whose own path would be too long."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    folder = os.path.join(base, "las_jupyter") if base else f"/tmp/las-{os.getuid()}"  # noqa: S108
+    make_private(folder)
+    return folder
+
+
+def make_private(folder: str) -> None:
+    """Make ``folder`` with mode 0700. Raises ``UnsafeFolder`` when it is a link or others could write it."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    found = os.lstat(folder)
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UnsafeFolder(
+            f"{folder} is not safe to keep state in.",
+            cause="it is a link, belongs to somebody else, or others may write to it",
+            remedy=f"chmod 700 {folder}, or name another folder with LAS_JUPYTER_STATE_DIR",
+        )
+
+
+def default_paths(log_dir: str | None = None) -> StatePaths:
+    """``LAS_JUPYTER_STATE_DIR``, else the platform's folder for a user's state; made with mode 0700."""
+    state_dir = os.environ.get("LAS_JUPYTER_STATE_DIR")
+    if not state_dir:
+        import platformdirs
+
+        state_dir = platformdirs.user_state_dir("las_jupyter", appauthor=False)
+    state_dir = os.path.abspath(os.path.expanduser(state_dir))
+    make_private(state_dir)
+    return StatePaths(state_dir, os.path.abspath(os.path.expanduser(log_dir or os.path.join(state_dir, "logs"))))

@@ -1,0 +1,130 @@
+"""The control socket: commands in, answers and changes out, one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import Any
+
+_LONGEST_LINE = 64 * 1024
+_LONGEST_QUEUE = 4 * 1024 * 1024
+
+Handler = Callable[[dict[str, Any], "Client"], dict[str, Any]]
+
+
+class Client:
+    """One connection. What it does not read in time is dropped with it: nobody can make us wait or swell."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.subscribed = False
+        self._in = b""
+        self._out = b""
+        self.closed = False
+
+    @property
+    def wants(self) -> int:
+        return select.POLLIN | (select.POLLOUT if self._out else 0)
+
+    def send(self, data: dict[str, Any]) -> None:
+        self._out += json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        if len(self._out) > _LONGEST_QUEUE:
+            self.close()
+        else:
+            self.flush()
+
+    def flush(self) -> None:
+        try:
+            while self._out and not self.closed:
+                self._out = self._out[self.socket.send(self._out) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
+    def lines(self) -> list[bytes]:
+        """The whole lines that came."""
+        try:
+            data = self.socket.recv(65536)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data or len(self._in) > _LONGEST_LINE:
+            self.close()
+            return []
+        *lines, self._in = (self._in + data).split(b"\n")
+        return lines
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.socket.close()
+
+
+class Control:
+    """Listens on ``path`` (mode 0600) and gives each request to ``handler``."""
+
+    def __init__(self, path: str, handler: Handler) -> None:
+        self.path = path
+        self._handler = handler
+        self.clients: dict[int, Client] = {}
+        try:
+            os.unlink(path)  # of a predecessor: we hold the lock
+        except FileNotFoundError:
+            pass
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        before = os.umask(0o177)
+        try:
+            self.socket.bind(path)
+        finally:
+            os.umask(before)
+        self.socket.listen(64)
+
+    def accept(self) -> None:
+        try:
+            sock, _ = self.socket.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        self.clients[sock.fileno()] = Client(sock)
+
+    def serve(self, fd: int, events: int) -> None:
+        client = self.clients[fd]
+        if events & select.POLLOUT:
+            client.flush()
+        if events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            for line in client.lines():
+                self._answer(client, line)
+        if client.closed:
+            del self.clients[fd]
+
+    def _answer(self, client: Client, line: bytes) -> None:
+        try:
+            request = json.loads(line)
+            number = request.get("id")
+        except (ValueError, AttributeError, RecursionError):
+            client.send({"ok": False, "error": {"type": "BadRequest", "message": "That is no JSON object."}})
+            return
+        client.send({"id": number, **self._handler(request, client)})
+
+    def publish(self, data: dict[str, Any]) -> None:
+        for client in list(self.clients.values()):
+            if client.subscribed:
+                client.send(data)
+        for fd, client in list(self.clients.items()):
+            if client.closed:
+                del self.clients[fd]
+
+    def close(self) -> None:
+        for client in self.clients.values():
+            client.flush()
+            client.close()
+        self.socket.close()
+        try:
+            os.unlink(self.path)
+        except OSError:
+            pass
