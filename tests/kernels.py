@@ -32,9 +32,8 @@ class Kernel:
 
     def __init__(self) -> None:
         self.manager = KernelManager(kernel_name="python3")
-        # Not the kernelspec of whoever runs the tests: the Python of this test run.
-        self.manager.kernel_cmd = []
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         self._spec()
         self.manager.start_kernel(env=environment)
         self.client: BlockingKernelClient = self.manager.client()
@@ -42,6 +41,7 @@ class Kernel:
         self.client.wait_for_ready(timeout=60)
 
     def _spec(self) -> None:
+        # Not the kernelspec of whoever runs the tests: the Python of this test run.
         spec = self.manager.kernel_spec
         assert spec is not None
         spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

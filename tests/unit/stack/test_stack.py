@@ -5,7 +5,15 @@ import os
 import pytest
 from small_house import NOW, small_stack
 
-from las_jupyter.core.errors import BadRequest, InstanceConflict, LaunchFailed, NoSuchInstance, PlanRefused, StartTimeout, StopFailed
+from las_jupyter.core.errors import (
+    BadRequest,
+    InstanceConflict,
+    LaunchFailed,
+    NoSuchInstance,
+    PlanRefused,
+    StartTimeout,
+    StopFailed,
+)
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.stack.waiting import WaitInterrupted
 
