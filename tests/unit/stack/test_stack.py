@@ -421,7 +421,7 @@ def test_settings_can_be_narrowed_to_a_group():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"port": 0}, "port cannot be 0."),
+        ({"port": 65536}, "port cannot be 65536."),
         ({"port": True}, "port cannot be True."),
         ({"memory": "much"}, "memory cannot be 'much'."),
         ({"memory": 0}, "memory cannot be 0."),
