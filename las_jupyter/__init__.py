@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "aio": "las_jupyter.stack.aio",
     **dict.fromkeys(
-        ("config", "doctor", "events", "get", "health", "logs", "modules", "panel", "plan", "remove", "restart",
-         "start", "status", "stop", "trust"),
+        ("config", "doctor", "events", "get", "modules", "panel", "plan", "remove", "restart", "start", "status",
+         "stop", "trust"),
         "las_jupyter.stack.verbs",
     ),
     "Instance": "las_jupyter.stack.instance",
