@@ -409,6 +409,42 @@ def test_status_shows_the_running_before_the_ended():
     assert stack.status()["a"].exit.at == NOW
 
 
+def test_status_shows_what_a_running_instance_uses():
+    stack, _, _ = small_stack()
+    llm = stack.start("llama.cpp")
+
+    assert stack.status().records[0]["memory"] == "3.0 MiB"
+    llm.stop()
+    assert stack.status().records[0]["memory"] == ""
+
+
+def test_an_interrupted_stop_says_that_it_goes_on():
+    stack, house, _ = small_stack()
+    llm = stack.start("llama.cpp")
+
+    def interrupt(name: str, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    house.manager.stop = interrupt
+    with pytest.raises(WaitInterrupted) as caught:
+        llm.stop()
+
+    assert caught.value.lines() == ["Stopped waiting; llama.cpp goes on ending.", "→ %las status llama.cpp"]
+
+
+def test_an_interrupted_download_starts_nothing_and_says_so():
+    stack, house, _ = small_stack()
+
+    def interrupt(plan: object, on_bytes: object) -> None:
+        raise KeyboardInterrupt
+
+    house.fetch = interrupt
+    with pytest.raises(WaitInterrupted, match="Stopped fetching m; nothing half-fetched is left"):
+        stack.start("llama.cpp", model="m")
+
+    assert house.manager.known == {}
+
+
 def test_settings_can_be_narrowed_to_a_group():
     stack, _, _ = small_stack()
 
