@@ -20,7 +20,7 @@ from las_jupyter.display.progress import Progress
 from las_jupyter.display.words import ago
 from las_jupyter.stack.owner import this_process
 from las_jupyter.stack.rooms import Rooms
-from las_jupyter.stack.waiting import going_on_without_us, interruptible, wait_ready
+from las_jupyter.stack.waiting import going_on_without_us, interruptible, telling, wait_ready
 
 _SECRET_BYTES = 32
 
@@ -78,6 +78,10 @@ def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, no
     # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
     with going_on_without_us(progress, spec.name):
         started = rooms.manager.start(spec, new_secrets(spec))
+        if started.snapshot.state is ProcessState.STOPPING:
+            # Somebody ended it a moment ago. Whoever asks for a start wants a server, not the end of one.
+            rooms.manager.stop(spec.name, on_change=telling(progress, "ending before it starts again"))
+            started = rooms.manager.start(spec, new_secrets(spec))
         snapshot = started.snapshot
         if started.reused:
             progress.note(reusing(snapshot, now))

@@ -46,6 +46,17 @@ def test_starting_what_runs_returns_it_and_says_so():
     assert len([call for call in house.manager.calls if call[0] == "wait_ready"]) == 1
 
 
+def test_a_start_while_it_is_being_stopped_waits_for_the_end_and_starts_it_again():
+    stack, house, _ = small_stack()
+    stack.start("llama.cpp")
+    house.manager.known["llama.cpp"] = house.manager.known["llama.cpp"]._replace(state=ProcessState.STOPPING)
+
+    llm = stack.start("llama.cpp")
+
+    assert llm.state is ProcessState.RUNNING
+    assert [what for what, _ in house.manager.calls][-4:] == ["start", "stop", "start", "wait_ready"]
+
+
 def test_another_spec_under_a_running_name_is_a_conflict():
     stack, _, _ = small_stack()
     stack.start("llama.cpp", model="a")
