@@ -28,7 +28,7 @@ from las_jupyter.stack.reading import follow_lines, read_log
 from las_jupyter.stack.requests import StartOptions, Word, start_request
 from las_jupyter.stack.rooms import ModuleRow, Rooms, SettingRow
 from las_jupyter.stack.starting import bring_up
-from las_jupyter.stack.waiting import telling, wait_ready
+from las_jupyter.stack.waiting import interruptible, telling, wait_ready
 
 Reporter = Callable[[], Progress]
 
@@ -80,12 +80,10 @@ class Stack:
         before = self.snapshot(name)
         if not before.state.alive:
             return Text(f"{name} was not running: {before.reason}", data=before)
+        seconds = start_request("any", {"grace": grace}).grace
         progress = self._reporter()
-        try:
-            seconds = start_request("any", {"grace": grace}).grace
+        with interruptible(progress, f"Stopped waiting; {name} goes on ending.", f"%las status {name}"):
             after = self.rooms.manager.stop(name, grace=seconds, on_change=telling(progress, "stopping"))
-        finally:
-            progress.close()
         how = after.exit.text if after.exit and after.exit.text else after.reason
         return Text(f"{name} stopped: {how}", data=after)
 
@@ -130,7 +128,7 @@ class Stack:
 
     def status(self, name: str | None = None) -> Table[Snapshot]:
         """Every instance, or the one named, as a table of snapshots."""
-        return status_table(self._snapshots(name), now=self._clock())
+        return status_table([self._measured(each) for each in self._snapshots(name)], now=self._clock())
 
     def health(self, name: str | None = None) -> Table[Snapshot]:
         """How instances are, why we believe so, and when they were last asked."""
@@ -245,6 +243,12 @@ class Stack:
             return None
 
     # ---- names
+
+    def _measured(self, snapshot: Snapshot) -> Snapshot:
+        """With what it uses now, where it runs and its supervisor answers."""
+        if not snapshot.state.alive:
+            return snapshot
+        return snapshot._replace(usage=self.rooms.manager.usage(snapshot.name) or snapshot.usage)
 
     def _snapshots(self, name: str | None) -> list[Snapshot]:
         if name is not None:

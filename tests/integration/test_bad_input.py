@@ -9,11 +9,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import alive, supervisors_of
+from processes import alive, eventually, supervisors_of
 
 import las_jupyter as las
 from las_jupyter.core import errors
@@ -115,6 +116,52 @@ def test_a_manifest_nobody_trusts_does_not_run(tmp_path):
     manifest.write_text("name: mine\nruntime: {modes: [native]}\nlaunch: {native: {argv: [sleep, '1000']}}\n")
 
     assert "%las trust" in (refused(errors.NotTrusted, str(manifest)).remedy or "")
+
+
+SLOW_TO_END = """
+import http.server, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("ending", flush=True), time.sleep(1.5), sys.exit(0)))
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.fixture
+def mine(tmp_path) -> Path:
+    """A manifest of the user's own, of a server that takes its time to end."""
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW_TO_END)
+    manifest = tmp_path / "manifest.yaml"
+    manifest.write_text(
+        "name: mine\nruntime: {modes: [native]}\nports: [{name: http, default: 8765}]\n"
+        f"launch: {{native: {{argv: [{sys.executable}, {script}, '{{port}}']}}}}\n"
+        "health: {ready: {http: {path: /}}}\n"
+    )
+    return manifest
+
+
+def test_a_manifest_that_was_trusted_runs_until_it_changes(mine):
+    las.trust(mine)
+    with las.start(mine) as server:
+        assert server.state is ProcessState.RUNNING
+    las.remove("mine")
+    mine.write_text(mine.read_text() + "description: changed\n")
+
+    assert "changed" in (refused(errors.NotTrusted, str(mine)).cause or "")
+
+
+def test_a_start_during_a_stop_gives_a_running_server(mine):
+    las.trust(mine)
+    server = las.start(mine)
+    first = server.pid
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    eventually(lambda: server.state is ProcessState.STOPPING, "it is stopping")
+
+    again = las.start(mine)
+    stopping.join(timeout=20)
+
+    assert again.state is ProcessState.RUNNING
+    assert again.pid != first
 
 
 def test_a_wrong_setting_is_named_with_its_source(monkeypatch):

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kernels import Kernel, a_kernel
@@ -192,10 +193,26 @@ def test_an_instance_shows_a_card_without_script(kernel):
     assert cards[0]["text/plain"].startswith("<llama.cpp: llama.cpp, native, running, healthy, http://127.0.0.1:")
 
 
+def _readable(file: Path) -> bool:
+    """By anybody but its owner."""
+    return bool(file.stat().st_mode & 0o077)
+
+
+def test_tab_completes_a_line_of_ours(kernel):
+    def completed(line: str) -> list[str]:
+        reply = kernel.client.complete(line, reply=True, timeout=60)
+        return reply["content"]["matches"]
+
+    assert completed("%las start lla") == ["llama.cpp"]
+    assert completed("x = %las start llama.cpp --mod") == ["--model", "--mode"]
+    assert completed("%%las start --po") == ["--port"]
+
+
 def test_the_key_is_needed_and_shown_nowhere(kernel):
     start(kernel)
     llm = las.get("llama.cpp")
     key = llm.api_key
+    assert key is not None
 
     unsigned = urllib.request.Request(
         f"{llm.base_url}/chat/completions",
@@ -207,5 +224,7 @@ def test_the_key_is_needed_and_shown_nowhere(kernel):
     everything = kernel.run("print(llm, las.status(), las.events(), las.plan('llama.cpp'), llm.logs(tail=10000))")
 
     assert refused.value.code == 401
-    assert key is not None
+    assert key.encode() not in Path(f"/proc/{llm.pid}/cmdline").read_bytes()
+    folder = Path(llm.log_path).parents[2] / "instances" / "llama.cpp"
+    assert not [file for file in folder.iterdir() if file.is_file() and key in file.read_text() and _readable(file)]
     assert key not in everything.text
