@@ -127,7 +127,7 @@ class SmallManager:
             EventRecord(NOW - 1, "ready", "starting", "running", "HTTP 200", 1),
         )
 
-    def watch(self, names: Any = None) -> Iterator[Snapshot]:
+    def watch(self, names: Any = None, stop: Any = None) -> Iterator[Snapshot]:
         yield from self.snapshots()
 
     def usage(self, name: str) -> None:

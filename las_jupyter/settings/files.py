@@ -1,4 +1,4 @@
-"""Settings in files: ``las.toml``, ``[tool.las]`` of ``pyproject.toml``, the user's file, LocalAIStack's ``config.yaml``."""
+"""Settings in files: ``las.toml``, ``[tool.las]`` of ``pyproject.toml``, the user's, LocalAIStack's ``config.yaml``."""
 
 from __future__ import annotations
 
@@ -34,10 +34,8 @@ def file_layers(start: Path) -> list[Layer]:
     if project is not None:
         layers.append(project)
     home = user_file()
-    for path in (home, home.with_name("config.yaml")):
-        if path.is_file():
-            layers.append(Layer(str(path), read_file(path)))
-    return layers
+    own = (home, home.with_name("config.yaml"))
+    return [*layers, *(Layer(str(path), read_file(path)) for path in own if path.is_file())]
 
 
 def _project_file(start: Path) -> Layer | None:
@@ -81,7 +79,7 @@ def _upstream(path: Path) -> dict[str, Any]:
     ):
         value = (data.get(section) or {}).get(key)
         # A path of a server installation that is not on this machine is no wish of this user.
-        if value and os.path.exists(value):
+        if value and Path(value).exists():
             if group:
                 taken.setdefault(group, {})[name] = value
             else:

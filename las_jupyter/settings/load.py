@@ -53,7 +53,8 @@ def load_settings(start_dir: str | Path | None = None, **overrides: Any) -> Load
     """
     The settings in force for somebody who works in ``start_dir`` (the current folder).
 
-    ``overrides`` are groups, as ``runtime={"native_enabled": False}``. Raises ``InvalidSettings`` naming every bad field.
+    ``overrides`` are groups, as ``runtime={"native_enabled": False}``. Raises ``InvalidSettings``
+    naming every bad field.
     """
     from pydantic import ValidationError
 
@@ -78,7 +79,9 @@ def _model() -> type[Settings]:
         """Without sources of its own: they are merged here, so that each value's source stays known."""
 
         @classmethod
-        def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **_: Any) -> Any:
+        def settings_customise_sources(  # type: ignore[override]
+            cls, _settings_cls: Any, init_settings: Any, **_: Any
+        ) -> Any:
             return (init_settings,)
 
     return Plain

@@ -175,9 +175,9 @@ class Stack:
         """All instances."""
         return self.rooms.manager.snapshots()
 
-    def watch(self) -> Iterator[Snapshot]:
-        """Every change of any instance as it happens; endless."""
-        return self.rooms.manager.watch()
+    def watch(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]:
+        """Every change of any instance as it happens, new ones included, until ``stop`` says so."""
+        return self.rooms.manager.watch(None, stop)
 
     def spec(self, name: str) -> LaunchSpec:
         """What was decided for it."""

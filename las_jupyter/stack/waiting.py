@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from las_jupyter.core.errors import StartTimeout
 from las_jupyter.core.quantities import format_duration
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.progress import Progress
 from las_jupyter.display.words import why
 from las_jupyter.stack.rooms import Manager
+
+_SLICE_SECONDS = 1.0
 
 
 class WaitInterrupted(KeyboardInterrupt):
@@ -52,8 +55,33 @@ def wait_ready(manager: Manager, name: str, progress: Progress, timeout: float |
     Nothing here ends the instance: after a ``timeout`` of the caller's it goes on starting.
     """
     try:
-        return manager.wait_ready(name, timeout=timeout, on_change=telling(progress, "starting"))
+        return _wait(manager, name, telling(progress, "starting"), timeout)
     except KeyboardInterrupt:
         raise WaitInterrupted(name) from None
     finally:
         progress.close()
+
+
+def _wait(manager: Manager, name: str, tell: Callable[[Snapshot], None], timeout: float | None) -> Snapshot:
+    """Wait in short slices, so that the line's clock goes on while nothing changes."""
+    begun = time.monotonic()
+    while True:
+        left = None if timeout is None else timeout - (time.monotonic() - begun)
+        try:
+            slice_seconds = _SLICE_SECONDS if left is None else max(0.0, min(_SLICE_SECONDS, left))
+            return manager.wait_ready(name, timeout=slice_seconds, on_change=tell)
+        except StartTimeout:
+            snapshot = manager.snapshot(name)
+            if not snapshot.state.alive:
+                raise
+            if left is not None and left <= _SLICE_SECONDS:
+                raise _not_yet(snapshot, timeout or 0.0) from None
+            tell(snapshot)
+
+
+def _not_yet(snapshot: Snapshot, timeout: float) -> StartTimeout:
+    return StartTimeout(
+        f"{snapshot.name} is not ready after {format_duration(timeout)}; it goes on starting.",
+        cause=snapshot.health.phase or why(snapshot),
+        remedy=f"%las status {snapshot.name}, or %las stop {snapshot.name}",
+    )

@@ -5,7 +5,15 @@ import os
 import pytest
 from small_house import NOW, small_stack
 
-from las_jupyter.core.errors import BadRequest, InstanceConflict, LaunchFailed, NoSuchInstance, PlanRefused, StopFailed
+from las_jupyter.core.errors import (
+    BadRequest,
+    InstanceConflict,
+    LaunchFailed,
+    NoSuchInstance,
+    PlanRefused,
+    StartTimeout,
+    StopFailed,
+)
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.stack.waiting import WaitInterrupted
 
@@ -35,7 +43,7 @@ def test_starting_what_runs_returns_it_and_says_so():
 
     assert again.name == "llama.cpp"
     assert "Reusing llama.cpp on port 8080 (pid 4711), started 5.0 s ago." in told.notes
-    assert [call for call in house.manager.calls if call[0] == "wait_ready"] == [("wait_ready", None)]
+    assert len([call for call in house.manager.calls if call[0] == "wait_ready"]) == 1
 
 
 def test_another_spec_under_a_running_name_is_a_conflict():
@@ -137,6 +145,47 @@ def test_an_interrupt_stops_the_waiting_and_not_the_server():
 
     assert "Stopped waiting for llama.cpp" in caught.value.lines()[0]
     assert stack.get("llama.cpp").state is ProcessState.STARTING
+
+
+def test_while_nothing_changes_the_line_goes_on():
+    stack, house, told = small_stack()
+    slices = iter([StartTimeout("not ready after 1 s"), StartTimeout("not ready after 1 s")])
+
+    def slow(name: str) -> None:
+        for timed_out in slices:
+            raise timed_out
+        house.manager.become_ready(name)
+
+    house.manager.on_wait = slow
+
+    assert stack.start("llama.cpp").state is ProcessState.RUNNING
+    assert len([text for text, _ in told.updates if text.startswith("llama.cpp: starting")]) >= 3
+
+
+def test_a_time_out_of_the_caller_names_its_own_seconds_and_stops_nothing():
+    stack, house, _ = small_stack()
+    llm = stack.start("llama.cpp", wait=False)
+
+    def never(name: str) -> None:
+        raise StartTimeout("not ready after 0.5 s")
+
+    house.manager.on_wait = never
+    with pytest.raises(StartTimeout, match=r"llama.cpp is not ready after 0.5 s; it goes on starting."):
+        llm.wait_ready(timeout=0.5)
+
+    assert llm.state is ProcessState.STARTING
+
+
+def test_a_start_that_stalled_is_told_in_the_words_of_the_supervisor():
+    stack, house, _ = small_stack()
+
+    def stalled(name: str) -> None:
+        house.manager.known[name] = house.manager.known[name]._replace(state=ProcessState.FAILED)
+        raise StartTimeout("no progress for 120 s")
+
+    house.manager.on_wait = stalled
+    with pytest.raises(StartTimeout, match="no progress for 120 s"):
+        stack.start("llama.cpp")
 
 
 def test_a_lifetime_of_the_kernel_names_this_process_as_the_owner():
@@ -372,7 +421,7 @@ def test_settings_can_be_narrowed_to_a_group():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"port": 0}, "port cannot be 0."),
+        ({"port": 65536}, "port cannot be 65536."),
         ({"port": True}, "port cannot be True."),
         ({"memory": "much"}, "memory cannot be 'much'."),
         ({"memory": 0}, "memory cannot be 0."),
