@@ -73,7 +73,7 @@ def container_spec(manifest: Manifest, vendor: str | None = None) -> ContainerSp
     part = container(manifest)
     return ContainerSpec(
         image=image(part, vendor),
-        user=part.user,
+        user=None if part.user == "keep" else part.user,
         read_only=part.read_only,
         tmpfs=tuple(part.tmpfs),
         writable=tuple(part.writable),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any, NamedTuple, get_args
 
 Place = tuple[str | int, ...]
@@ -93,7 +94,7 @@ def words_at(model: Any, at: Place) -> list[str]:
 def _choices(model: Any, at: Place) -> list[Any]:
     kind = _annotation_at(model, at)
     for each in _unfold(kind):
-        if isinstance(each, type) and hasattr(each, "__members__"):
+        if isinstance(each, type) and issubclass(each, Enum):
             return [member.value for member in each]
         if getattr(each, "__origin__", None) is not None and "Literal" in str(each.__origin__):
             return list(get_args(each))
@@ -101,23 +102,16 @@ def _choices(model: Any, at: Place) -> list[Any]:
 
 
 def _own_parts(model: Any, loc: Place) -> Place:
-    """``loc`` without the names that pydantic adds for the members of a union and for keys of a dict."""
+    """``loc`` without the names that pydantic adds for the members of a union and for keys of a table."""
     kept: list[str | int] = []
+    kind: Any = model
     for part in loc:
-        if (
-            isinstance(part, str)
-            and ("[" in part or part in ("str", "int", "float", "bool"))
-            and not _is_key(kept, part)
-        ):
+        inner = _step(kind, part)
+        if inner is None and kind is not None and not any(hasattr(each, "model_fields") for each in _unfold(kind)):
             continue
         kept.append(part)
+        kind = inner
     return tuple(kept)
-
-
-def _is_key(_before: list[str | int], part: str) -> bool:
-    return part not in ("[key]", "str", "int", "float", "bool") and not part.startswith(
-        ("function-", "list[", "constrained-", "dict[", "tuple[")
-    )
 
 
 def _kind_at(model: Any, at: Place) -> Any:
@@ -141,7 +135,7 @@ def _step(kind: Any, part: str | int) -> Any:
             return fields[part].annotation
         arguments = get_args(each)
         origin = getattr(each, "__origin__", None)
-        if origin is dict and isinstance(part, str):
+        if origin is dict and part != "[key]":
             return arguments[1]
         if origin is list and isinstance(part, int):
             return arguments[0]
