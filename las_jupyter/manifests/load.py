@@ -2,113 +2,110 @@
 
 from __future__ import annotations
 
-import difflib
+import hashlib
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from las_jupyter.core.errors import InvalidManifest
+from las_jupyter.settings.yaml_file import Document, Unreadable, parse_yaml
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.settings.complaints import Complaint
 
-_LARGEST = 1 << 20
+_SHOWN = 12
 
 
 def load_manifest(path: str | Path) -> Manifest:
     """The manifest in ``path``. Raises ``InvalidManifest``."""
+    return parse_manifest(read_file(path), str(path))
+
+
+def read_file(path: str | Path) -> bytes:
+    """The bytes of ``path``. Raises ``InvalidManifest``."""
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidManifest(f"{path} cannot be read.", cause=error.strerror, remedy="%las modules") from error
-    return parse_manifest(data, str(path))
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidManifest(f"{path} cannot be read.", cause=reason, remedy="check the path") from error
 
 
 def parse_manifest(data: bytes, path: str) -> Manifest:
     """The manifest in ``data``; ``path`` is for the error. Raises ``InvalidManifest``."""
     from pydantic import ValidationError
 
+    from las_jupyter.manifests import check
     from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.settings.complaints import Complaint, complaints
 
-    content = _yaml(data, path)
+    document = _document(data, path)
+    content = document.content
     if not isinstance(content, dict):
-        raise InvalidManifest(f"{path} is no manifest.", cause="the file is not a mapping of keys to values")
+        raise InvalidManifest(f"{path} is no manifest.", cause="the file is not a table of keys and values")
+    if isinstance(content.get("version"), (int, float)):
+        content["version"] = document.written("version")
     try:
-        return Manifest.model_validate(content)
+        manifest = Manifest.model_validate(content)
     except ValidationError as error:
-        raise _explained(error, data, path) from None
+        raise _explained(complaints(error, Manifest), document, path) from None
+    found = [Complaint(problem.at, problem.text) for problem in check.problems(manifest)]
+    if found:
+        raise _explained(found, document, path)
+    _check_integrity(manifest, data, document, path)
+    return manifest
 
 
-def _yaml(data: bytes, path: str) -> Any:
-    import yaml
-
-    if len(data) > _LARGEST:
-        raise InvalidManifest(f"{path} is no manifest.", cause="it is larger than 1 MiB")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _document(data: bytes, path: str) -> Document:
     try:
-        return yaml.load(data, loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        cause = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InvalidManifest(f"{path}{where} is not YAML.", cause=cause) from None
+        return parse_yaml(data)
+    except Unreadable as problem:
+        where = f", line {problem.line}," if problem.line else ""
+        raise InvalidManifest(
+            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {path}"
+        ) from None
 
 
-def _explained(error: Any, data: bytes, path: str) -> InvalidManifest:
-    from las_jupyter.manifests.schema import Manifest
-
-    lines = _lines(data)
-    told = []
-    for problem in error.errors():
-        loc = tuple(problem["loc"])
-        field = ".".join(str(part) for part in loc) or "the file"
-        line = next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), 1)
-        text = problem["msg"].removeprefix("Value error, ").lower()
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(loc[-1]), _siblings(Manifest, loc), 1)
-            text = "there is no such key" + (f"; did you mean {near[0]}?" if near else "")
-        elif problem["type"] == "missing":
-            text = "it is missing"
-        told.append(f"line {line}, {field}: {text}")
+def _explained(found: list[Complaint], document: Document, path: str) -> InvalidManifest:
+    lines = sorted((document.line(each.at), f"{each.field}: {each.text}") for each in found)
+    told = [f"line {line}, {text}" for line, text in lines]
+    more = (f"and {len(told) - _SHOWN} more",) if len(told) > _SHOWN else ()
     return InvalidManifest(
-        f"{path} breaks the manifest schema.", cause=told[0], details=tuple(told[1:]), remedy=f"mend {path}"
+        f"{path} breaks the manifest schema{f' in {len(told)} places' if len(told) > 1 else ''}.",
+        cause=told[0],
+        details=(*told[1:_SHOWN], *more),
+        remedy=f"mend {path}, line {lines[0][0]}",
     )
 
 
-def _lines(data: bytes) -> dict[tuple[Any, ...], int]:
-    """The line of every key and entry, by its path."""
-    import yaml
-
-    found: dict[tuple[Any, ...], int] = {}
-
-    def walk(node: Any, path: tuple[Any, ...]) -> None:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                place = (*path, key.value)
-                found[place] = key.start_mark.line + 1
-                walk(value, place)
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                found[(*path, index)] = value.start_mark.line + 1
-                walk(value, (*path, index))
-
-    root = yaml.compose(data, yaml.SafeLoader)
-    if root is not None:
-        walk(root, ())
-    return found
+def own_checksum(data: bytes) -> str:
+    """The checksum of a manifest's text without the value of ``integrity.checksum``. Raises ``Unreadable``."""
+    return _own_checksum(data, parse_yaml(data))
 
 
-def _siblings(model: Any, loc: tuple[Any, ...]) -> list[str]:
-    """The valid words where ``loc`` ends."""
-    from pydantic import BaseModel
+def _own_checksum(data: bytes, document: Document) -> str:
+    text = data.decode("utf-8-sig")
+    span = document.span(("integrity", "checksum"))
+    if span is not None:
+        text = text[: span[0]] + text[span[1] :]
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
-    for part in loc[:-1]:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:
-            return []
-        choices = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        model = next((c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)), None)
-        if model is None:
-            return []
-    return list(model.model_fields)
+
+def _check_integrity(manifest: Manifest, data: bytes, document: Document, path: str) -> None:
+    given = manifest.integrity.checksum if manifest.integrity else None
+    if given is None:
+        return
+    line = document.line(("integrity", "checksum"))
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", given):
+        raise InvalidManifest(
+            f"{path}, line {line}: integrity.checksum is no checksum.",
+            cause=f"{given[:80]!r} is not sha256: and 64 hexadecimal digits",
+            remedy="remove it, or ask the author of the file",
+        )
+    actual = _own_checksum(data, document)
+    if actual != given:
+        raise InvalidManifest(
+            f"{path} is not the file its author signed off.",
+            cause=f"line {line}, integrity.checksum says {given[:23]}…, and the content is {actual[:23]}…",
+            remedy=f"get the file again; if you changed it yourself, write {actual}",
+        )

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import StartPlan
-from las_jupyter.core.snapshot import EventRecord, Snapshot
+from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.display.lists import events_table, health_table, modules_table, settings_table
 from las_jupyter.display.plans import ReadablePlan
 from las_jupyter.display.progress import Progress, progress_here
@@ -176,6 +176,27 @@ class Stack:
     def watch(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]:
         """Every change of any instance as it happens, new ones included, until ``stop`` says so."""
         return self.rooms.manager.watch(None, stop)
+
+    def usage(self, name: str) -> Usage | None:
+        """What it uses now; None when it does not run or nobody can tell."""
+        return self.rooms.manager.usage(name)
+
+    def log_reader(self, name: str) -> Any:
+        """The reader of its last start's log, for whoever reads by offset."""
+        return self.rooms.manager.log(name)
+
+    def command(self, verb: str, name: str) -> None:
+        """What a button asks for: ``stop``, ``restart``, ``start`` (again, as it was) or ``rm``."""
+        manager = self.rooms.manager
+        match verb:
+            case "stop":
+                manager.stop(name)
+            case "restart" | "start":
+                manager.restart(name)
+            case "rm":
+                manager.remove(name)
+            case _:
+                raise BadRequest(f"There is no verb {verb!r} for a button.")
 
     def spec(self, name: str) -> LaunchSpec:
         """What was decided for it."""
