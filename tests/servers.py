@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import alive, eventually, supervisors_of
+from required import missing
 
 import las_jupyter
-from tests.conftest import missing
-from tests.processes import alive, eventually, supervisors_of
 
 
 @pytest.fixture(scope="session")

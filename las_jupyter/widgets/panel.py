@@ -66,7 +66,7 @@ class Panel(anywidget.AnyWidget):
         return f"<panel of {self.only or 'all instances'}>"
 
     def _repr_mimebundle_(self, **words: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**words)
+        bundle: Any = super()._repr_mimebundle_(**words)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         with contextlib.suppress(Exception):
             import time

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from lab import CHROMIUM_OPTIONS, Lab, Notebook
 from playwright.sync_api import Browser, sync_playwright
+from required import missing
 
 from las_jupyter.runtime.manager import Manager
 from las_jupyter.state.paths import StatePaths
-from tests.browser.lab import CHROMIUM_OPTIONS, Lab, Notebook
-from tests.conftest import missing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SHOTS = os.environ.get("LAS_TEST_SHOTS")

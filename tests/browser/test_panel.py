@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from lab import Notebook
 from playwright.sync_api import Locator, expect
 
 from las_jupyter.core.states import ProcessState
 from las_jupyter.runtime.manager import Manager
-from tests.browser.lab import Notebook
 
 pytestmark = pytest.mark.browser
 Open = Callable[..., Notebook]

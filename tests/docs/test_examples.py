@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernels import a_kernel
 
-from tests.kernels import a_kernel
-
-pytest_plugins = ("tests.servers",)
+pytest_plugins = ("servers",)
 pytestmark = [pytest.mark.native, pytest.mark.llamacpp, pytest.mark.usefixtures("clean_end", "smollm2")]
 
 ROOT = Path(__file__).parents[2]

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import alive, eventually, supervisors_of
 
 import las_jupyter as las
 from las_jupyter.core import errors
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.states import ProcessState
-from tests.processes import alive, eventually, supervisors_of
 
-pytest_plugins = ("tests.servers",)
+pytest_plugins = ("servers",)
 pytestmark = [pytest.mark.native, pytest.mark.llamacpp, pytest.mark.usefixtures("clean_end")]
 
 

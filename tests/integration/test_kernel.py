@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kernels import Kernel, a_kernel
+from processes import alive, eventually
 
 import las_jupyter as las
 from las_jupyter.core.states import ProcessState
-from tests.kernels import Kernel, a_kernel
-from tests.processes import alive, eventually
 
-pytest_plugins = ("tests.servers",)
+pytest_plugins = ("servers",)
 pytestmark = [pytest.mark.native, pytest.mark.llamacpp, pytest.mark.usefixtures("clean_end")]
 
 

@@ -11,12 +11,12 @@ import sys
 import time
 
 import pytest
+from kernels import a_kernel
+from processes import alive, eventually
 
 import las_jupyter as las
-from tests.kernels import a_kernel
-from tests.processes import alive, eventually
 
-pytest_plugins = ("tests.servers",)
+pytest_plugins = ("servers",)
 pytestmark = [pytest.mark.native, pytest.mark.usefixtures("clean_end")]
 
 COMMAND = [sys.executable, "-m", "las_jupyter.cli"]

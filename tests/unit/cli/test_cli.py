@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from small_house import small_stack
 
 from las_jupyter.cli.main import main
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.stack import verbs
-from tests.small_house import small_stack
 
 
 @pytest.fixture

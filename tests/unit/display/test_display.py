@@ -5,6 +5,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
+from small_house import NOW, small_stack
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.snapshot import ExitRecord, Health, Leftover, Snapshot
@@ -15,7 +16,6 @@ from las_jupyter.display.status import instance_card, instance_line, status_tabl
 from las_jupyter.display.table import Table
 from las_jupyter.display.text import LogText, Text
 from las_jupyter.display.words import light, nearest, one_line, plain, why
-from tests.small_house import NOW, small_stack
 
 RUNNING = Snapshot(
     "chat", "llama.cpp", Mode.NATIVE, "native", ProcessState.RUNNING, "ready after 1.0 s",

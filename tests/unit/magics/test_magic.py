@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.testing.globalipapp import start_ipython
+from small_house import small_stack
 
 from las_jupyter.core.errors import BadRequest
 from las_jupyter.core.states import ProcessState
@@ -10,7 +11,6 @@ from las_jupyter.magics import extension, load_ipython_extension, unload_ipython
 from las_jupyter.magics.matcher import Matcher
 from las_jupyter.magics.words import split_line
 from las_jupyter.stack.waiting import WaitInterrupted
-from tests.small_house import small_stack
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from small_house import NOW, small_stack
 
 from las_jupyter.core.errors import (
     BadRequest,
@@ -16,7 +17,6 @@ from las_jupyter.core.errors import (
 )
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.stack.waiting import WaitInterrupted
-from tests.small_house import NOW, small_stack
 
 
 def test_a_start_returns_an_instance_that_is_ready():

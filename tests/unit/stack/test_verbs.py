@@ -7,13 +7,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from small_house import small_stack
 
 import las_jupyter as las
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.core.states import ProcessState
 from las_jupyter.stack import aio, verbs
 from las_jupyter.stack.instance import Instance
-from tests.small_house import small_stack
 
 
 @pytest.fixture
