@@ -20,7 +20,7 @@ from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import fill
 from las_jupyter.planning.arguments import check_arguments
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
-from las_jupyter.planning.ports import choose_port
+from las_jupyter.planning.ports import choose_port, keep_port
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
@@ -161,7 +161,11 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
         inner = container and (
             container.inner_ports.get(row.name) or (container.inner_port if index == 0 else row.default)
         )
-        port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
+        kept = world.kept_ports.get(row.name)
+        if kept is not None and not asked:
+            port, decision = keep_port(row.name, kept, inner or None)
+        else:
+            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
         free = tuple(each for each in free if each != port.host)
         chosen.append(port)
         decisions.append(decision)
