@@ -119,7 +119,7 @@ def running(promised: int) -> tuple[Snapshot, LaunchSpec]:
 
 
 def test_memory_that_is_promised_already_cannot_be_promised_again():
-    with pytest.raises(PlanRefused, match="8.0 GiB") as refused:
+    with pytest.raises(PlanRefused, match=r"8\.0 GiB") as refused:
         decide(asked(memory=8 * GIB), a_world(running=(running(28 * GIB),)))
 
     assert "28.0 GiB are promised" in (refused.value.cause or "")
