@@ -59,6 +59,14 @@ class Kernel:
         """Run one cell to its end."""
         return self.finish(self.begin(code), timeout=timeout)
 
+    def wait_for_text(self, message: str, text: str, *, timeout: float = 30) -> None:
+        """Return once the cell with that message id has printed ``text``."""
+        deadline, seen = time.monotonic() + timeout, ""
+        while text not in seen:
+            got = self.client.get_iopub_msg(timeout=max(0.1, deadline - time.monotonic()))
+            if got["parent_header"].get("msg_id") == message and got["msg_type"] == "stream":
+                seen += got["content"]["text"]
+
     def finish(self, message: str, *, timeout: float = 120) -> Shown:
         """What the cell with that message id showed, once it has ended."""
         text, result, bundles, error, lines = "", "", [], "", ""

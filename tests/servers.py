@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from conftest import missing
 from processes import alive, eventually, supervisors_of
+from required import missing
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from las_jupyter.core.errors import InstanceConflict, NoSuchInstance, PlanRefused, UnknownModule
 from las_jupyter.core.launch import Decision, LaunchSpec, Port, SecretUse
 from las_jupyter.core.request import StartPlan, StartRequest
-from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot
+from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot, Usage
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.stack.rooms import ModuleRow, OnBytes, SettingRow
 from las_jupyter.stack.stack import Stack
@@ -130,8 +130,8 @@ class SmallManager:
     def watch(self, names: Any = None, stop: Any = None) -> Iterator[Snapshot]:
         yield from self.snapshots()
 
-    def usage(self, name: str) -> None:
-        return None
+    def usage(self, name: str) -> Usage | None:
+        return Usage(cpu_seconds=1.5, memory=3 * 2**20, processes=1, source="PSS", at=NOW)
 
     def log(self, name: str, generation: int | None = None) -> SmallLog:
         self.calls.append(("log", (name, generation)))

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
     except KeyboardInterrupt as error:
         told: list[str] = getattr(error, "lines", list)()
-        print("\n".join(["", *told]), file=sys.stderr)
+        print("\n".join(["", *map(_in_terminal_words, told)]), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does. Python would complain once more at its end.

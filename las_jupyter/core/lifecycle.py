@@ -49,6 +49,12 @@ class Stalled(NamedTuple):
     reason: str
 
 
+class LimitBroken(NamedTuple):
+    """It used more than it may, and nobody but us keeps that limit."""
+
+    reason: str
+
+
 class StopRequested(NamedTuple):
     """Somebody asked, or its kernel is gone."""
 
@@ -62,10 +68,14 @@ class RestartRequested(NamedTuple):
 
 
 class MainEnded(NamedTuple):
-    """The main process is gone. ``failed`` is what the restart rule ``on-failure`` looks at."""
+    """
+    The main process is gone. ``failed`` is what the restart rule ``on-failure`` looks at; ``hopeless`` says that
+    another try would end the same way (out of memory), so that only ``always`` makes one.
+    """
 
     reason: str
     failed: bool
+    hopeless: bool = False
 
 
 class GraceOver(NamedTuple):
@@ -85,15 +95,16 @@ class RanLongEnough(NamedTuple):
 
 
 Event = (
-    Launched | LaunchRefused | BecameReady | Stalled | StopRequested | RestartRequested | MainEnded | GraceOver
-    | NothingLeft | WaitOver | RanLongEnough
+    Launched | LaunchRefused | BecameReady | Stalled | LimitBroken | StopRequested | RestartRequested | MainEnded
+    | GraceOver | NothingLeft | WaitOver | RanLongEnough
 )  # fmt: skip
 
 
 class Life(NamedTuple):
     """
     Where an instance stands. ``tries`` counts configured restarts since the last stable run; ``requested`` is
-    whether the end under way was asked for; ``again`` whether a start follows it; ``failed`` how it ended.
+    whether the end under way was asked for; ``again`` whether a start follows it; ``failed`` how it
+    ended; ``hopeless`` whether trying again is no use.
     """
 
     state: ProcessState = ProcessState.STOPPED
@@ -103,6 +114,7 @@ class Life(NamedTuple):
     requested: bool = False
     again: bool = False
     failed: bool = False
+    hopeless: bool = False
 
 
 class Step(NamedTuple):
@@ -113,6 +125,21 @@ class Step(NamedTuple):
 
 
 BEGIN = Step(Life(ProcessState.STARTING, "starting"), (Effect.LAUNCH,))
+
+
+def resumed(before: ProcessState, *, ready: bool, tries: int, ended_by: str = "") -> Life:
+    """
+    Where an instance stands whose supervisor died while it was ``before``; ``ended_by`` is the last event that began
+    its end. A stop that was under way goes on: its signal was sent before the state was written.
+    """
+    reason = "supervision was restored: the last supervisor had died"
+    if before is ProcessState.STOPPING:
+        failed = ended_by in ("Stalled", "LimitBroken", "MainEnded")
+        again = ended_by == "RestartRequested"
+        return Life(before, reason, ready, tries, requested=not failed, again=again, failed=failed)
+    if before is ProcessState.BACKOFF:
+        return Life(before, reason, tries=tries, failed=True)
+    return Life(ProcessState.RUNNING if ready else ProcessState.STARTING, reason, ready, tries)
 
 
 def restart_delay(rule: RestartRule, tries: int) -> float:
@@ -144,10 +171,13 @@ def advance(life: Life, event: Event, rule: RestartRule) -> Step:
         case Stalled(reason) if state is ProcessState.STARTING:
             going = life._replace(state=ProcessState.STOPPING, reason=reason, failed=True)
             return Step(going, (Effect.ASK_TO_STOP,))
-        case MainEnded(reason, failed) if state in (ProcessState.STARTING, ProcessState.RUNNING):
+        case LimitBroken(reason) if state in (ProcessState.STARTING, ProcessState.RUNNING):
+            going = life._replace(state=ProcessState.STOPPING, reason=reason, failed=True, hopeless=True)
+            return Step(going, (Effect.ASK_TO_STOP,))
+        case MainEnded(reason, failed, hopeless) if state in (ProcessState.STARTING, ProcessState.RUNNING):
             # Whoever ends before it was ready has failed, whatever the exit code says.
             ended = life._replace(state=ProcessState.STOPPING, reason=reason, failed=failed or not life.ready)
-            return Step(ended, (Effect.INSIST,))
+            return Step(ended._replace(hopeless=hopeless), (Effect.INSIST,))
         case MainEnded(reason) if state is ProcessState.STOPPING:
             told = life if life.failed else life._replace(reason=reason)
             return Step(told, (Effect.INSIST,))
@@ -193,7 +223,8 @@ def _after(life: Life, rule: RestartRule) -> Step:
         return _start_again(life._replace(tries=0))
     if life.requested:
         return Step(life._replace(state=ProcessState.STOPPED), (Effect.FINISH,))
-    wanted = rule.policy is RestartPolicy.ALWAYS or (rule.policy is RestartPolicy.ON_FAILURE and life.failed)
+    on_failure = rule.policy is RestartPolicy.ON_FAILURE and life.failed and not life.hopeless
+    wanted = rule.policy is RestartPolicy.ALWAYS or on_failure
     if wanted and life.tries < rule.max_tries:
         return Step(life._replace(state=ProcessState.BACKOFF), (Effect.WAIT_BEFORE_RESTART,))
     ended = life._replace(state=ProcessState.FAILED if life.failed else ProcessState.STOPPED)

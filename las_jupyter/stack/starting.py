@@ -20,7 +20,7 @@ from las_jupyter.display.progress import Progress
 from las_jupyter.display.words import ago
 from las_jupyter.stack.owner import this_process
 from las_jupyter.stack.rooms import Rooms
-from las_jupyter.stack.waiting import wait_ready
+from las_jupyter.stack.waiting import going_on_without_us, interruptible, telling, wait_ready
 
 _SECRET_BYTES = 32
 
@@ -53,10 +53,9 @@ def bring_up(rooms: Rooms, request: StartRequest, progress: Progress, *, wait: b
 
 def _with_everything_fetched(rooms: Rooms, request: StartRequest, progress: Progress) -> StartPlan:
     plan = rooms.plan(request)
-    try:
+    said = f"Stopped fetching {plan.spec.model}; nothing half-fetched is left where a model is looked for."
+    with interruptible(progress, said, "the same command begins again"):
         fetched = rooms.fetch(plan, lambda what, done, total: _tell_bytes(progress, what, done, total))
-    finally:
-        progress.close()
     # Only now is the model's own header there to be read: context length, size, whether it fits.
     return rooms.plan(request) if fetched else plan
 
@@ -76,13 +75,18 @@ def _runs(rooms: Rooms, name: str) -> bool:
 def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
     spec = owned(plan.spec)
     progress.update(f"{spec.name}: launching")
-    started = rooms.manager.start(spec, new_secrets(spec))
-    snapshot = started.snapshot
-    if started.reused:
-        progress.note(reusing(snapshot, now))
-    if wait and (snapshot.state is not ProcessState.RUNNING or snapshot.ready_at is None):
-        snapshot = wait_ready(rooms.manager, spec.name, progress)
-    progress.close()
+    # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
+    with going_on_without_us(progress, spec.name):
+        started = rooms.manager.start(spec, new_secrets(spec))
+        if started.snapshot.state is ProcessState.STOPPING:
+            # Somebody ended it a moment ago. Whoever asks for a start wants a server, not the end of one.
+            rooms.manager.stop(spec.name, on_change=telling(progress, "ending before it starts again"))
+            started = rooms.manager.start(spec, new_secrets(spec))
+        snapshot = started.snapshot
+        if started.reused:
+            progress.note(reusing(snapshot, now))
+        if wait and (snapshot.state is not ProcessState.RUNNING or snapshot.ready_at is None):
+            snapshot = wait_ready(rooms.manager, spec.name, progress)
     return Outcome(snapshot, started.reused)
 
 

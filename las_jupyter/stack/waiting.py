@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from las_jupyter.core.errors import StartTimeout
 from las_jupyter.core.quantities import format_duration
@@ -17,24 +18,43 @@ _SLICE_SECONDS = 1.0
 
 class WaitInterrupted(KeyboardInterrupt):
     """
-    The person stopped waiting; the instance goes on.
+    The person stopped waiting; what was begun goes on, or was given up, as the first line says.
 
     A ``KeyboardInterrupt``, so that a cell and a Run All stop as on any interrupt; a notebook shows it in two lines.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"stopped waiting for {name}; it keeps running")
-        self.name = name
+    def __init__(self, said: str, remedy: str) -> None:
+        super().__init__(said)
+        self.said = said
+        self.remedy = remedy
 
     def lines(self) -> list[str]:
         """The two lines a person reads."""
-        return [
-            f"Stopped waiting for {self.name}; it goes on in the background.",
-            f"→ %las status {self.name} shows it, las.get({self.name!r}) takes it up, %las stop {self.name} ends it",
-        ]
+        return [self.said, f"→ {self.remedy}"]
 
     def _render_traceback_(self) -> list[str]:
         return self.lines()
+
+
+@contextmanager
+def interruptible(progress: Progress, said: str, remedy: str) -> Iterator[None]:
+    """Turn an interrupt inside into a ``WaitInterrupted`` of these words; the progress line goes either way."""
+    try:
+        yield
+    except WaitInterrupted:
+        raise
+    except KeyboardInterrupt:
+        raise WaitInterrupted(said, remedy) from None
+    finally:
+        progress.close()
+
+
+def going_on_without_us(progress: Progress, name: str) -> AbstractContextManager[None]:
+    """An interrupt inside gives up waiting for ``name``, and says where to find it again."""
+    said = f"Stopped waiting for {name}; it goes on in the background."
+    return interruptible(
+        progress, said, f"%las status {name} shows it, las.get({name!r}) takes it up, %las stop {name} ends it"
+    )
 
 
 def telling(progress: Progress, doing: str, clock: Callable[[], float] = time.monotonic) -> Callable[[Snapshot], None]:
@@ -54,12 +74,8 @@ def wait_ready(manager: Manager, name: str, progress: Progress, timeout: float |
 
     Nothing here ends the instance: after a ``timeout`` of the caller's it goes on starting.
     """
-    try:
+    with going_on_without_us(progress, name):
         return _wait(manager, name, telling(progress, "starting"), timeout)
-    except KeyboardInterrupt:
-        raise WaitInterrupted(name) from None
-    finally:
-        progress.close()
 
 
 def _wait(manager: Manager, name: str, tell: Callable[[Snapshot], None], timeout: float | None) -> Snapshot:

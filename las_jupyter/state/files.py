@@ -30,6 +30,23 @@ def write_atomic(path: str, data: bytes, *, mode: int = 0o600, sync: bool = Fals
         _sync_folder(os.path.dirname(path))
 
 
+def overwrite(path: str, data: bytes) -> None:
+    """
+    Write ``data`` over the blocks the file has already: for a full disk only, since a crash may leave half of it.
+    """
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        _write_all(fd, data)
+        os.ftruncate(fd, len(data))
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+
+
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:

@@ -41,6 +41,21 @@ class Lock:
         """False when the file was deleted or replaced while we hold the lock on it."""
         return self._fd is not None and _same_file(self._fd, self.path)
 
+    def renew(self) -> bool:
+        """
+        Lock the file that has the path now, after ours was deleted; False when somebody else holds that one.
+
+        The old descriptor is kept until the new lock is ours: at no moment do we hold nothing.
+        """
+        if self.still_ours():
+            return True
+        fresh = Lock(self.path)
+        if not fresh.acquire():
+            return False
+        self.release()
+        self._fd, fresh._fd = fresh._fd, None
+        return True
+
     def release(self) -> None:
         if self._fd is not None:
             os.close(self._fd)

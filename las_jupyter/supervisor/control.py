@@ -72,17 +72,19 @@ class Control:
         self.path = path
         self._handler = handler
         self.clients: dict[int, Client] = {}
-        try:
-            os.unlink(path)  # of a predecessor: we hold the lock
-        except FileNotFoundError:
-            pass
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        before = os.umask(0o177)
-        try:
-            self.socket.bind(path)
-        finally:
-            os.umask(before)
-        self.socket.listen(64)
+        self.socket = _listen(path)
+        self._inode = _inode(path)
+
+    def reachable(self) -> bool:
+        """Whether the socket's file is still there and still ours."""
+        return _inode(self.path) == self._inode
+
+    def open_again(self) -> None:
+        """Listen anew after the socket's file was deleted. Raises ``OSError``."""
+        if not self.reachable():
+            fresh = _listen(self.path)
+            self.socket.close()
+            self.socket, self._inode = fresh, _inode(self.path)
 
     def accept(self) -> None:
         try:
@@ -124,7 +126,33 @@ class Control:
             client.flush()
             client.close()
         self.socket.close()
-        try:
-            os.unlink(self.path)
-        except OSError:
-            pass
+        if self.reachable():
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass
+
+
+def _listen(path: str) -> socket.socket:
+    try:
+        os.unlink(path)  # of a predecessor: we hold the lock
+    except FileNotFoundError:
+        pass
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    before = os.umask(0o177)
+    try:
+        listening.bind(path)
+        listening.listen(64)
+    except OSError:
+        listening.close()
+        raise
+    finally:
+        os.umask(before)
+    return listening
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return None

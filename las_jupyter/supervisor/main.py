@@ -6,19 +6,21 @@ import gc
 import json
 import os
 import signal
-import traceback
 
 from las_jupyter.backends.table import load_backend
 from las_jupyter.core.backend import InstanceRef
-from las_jupyter.core.errors import LasError
-from las_jupyter.core.snapshot import Snapshot
-from las_jupyter.limits.tree import boot_id
-from las_jupyter.state.files import read_value
+from las_jupyter.core.errors import LasError, StateDamaged
+from las_jupyter.core.launch import SPEC_FORMAT, LaunchSpec
+from las_jupyter.core.snapshot import EventRecord, Snapshot
+from las_jupyter.core.states import ProcessState
+from las_jupyter.state.files import read_bytes, read_value
+from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
-from las_jupyter.supervisor.process import Supervisor, load
+from las_jupyter.supervisor.process import Supervisor
 
 _LOCK_WAIT = 1.0
+_ENDINGS = ("StopRequested", "RestartRequested", "Stalled", "LimitBroken", "MainEnded")
 
 
 def supervise(state_dir: str, log_dir: str, name: str, word: str, tell: int) -> None:
@@ -27,55 +29,96 @@ def supervise(state_dir: str, log_dir: str, name: str, word: str, tell: int) -> 
     JSON object before the loop begins.
     """
     os.set_inheritable(tell, False)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     paths = StatePaths(state_dir, log_dir)
     lock = Lock(paths.lock(name))
-    if not lock.acquire(wait=_LOCK_WAIT):
-        _say(tell, {"ok": False, "busy": True})
-        return
     try:
-        supervisor = _prepare(paths, name)
-        adopted = word == "adopt"
-        if adopted:
-            if not _take_over(supervisor, paths, name):
-                supervisor.lost()
-                supervisor.finished = True
-        else:
-            supervisor.begin()
+        if not lock.acquire(wait=_LOCK_WAIT):
+            _say(tell, {"ok": False, "busy": True})
+            return
+        supervisor = _begin(paths, lock, name, word)
     except LasError as error:
-        _say(tell, {"ok": False, "message": error.message, "cause": error.cause, "remedy": error.remedy})
+        _say(tell, _told(error))
         return
-    except Exception:
-        _say(tell, {"ok": False, "message": "The supervisor could not begin.", "cause": traceback.format_exc(limit=-3)})
+    except OSError as error:
+        _say(tell, {"ok": False, "message": f"The supervisor of {name} could not begin.", "cause": str(error)})
         return
     failed = supervisor.launch_error
-    if failed is not None:
-        _say(tell, {"ok": False, "message": failed.message, "cause": failed.cause, "remedy": failed.remedy})
-    else:
-        _say(tell, {"ok": True})
+    _say(tell, {"ok": True} if failed is None else _told(failed))
     gc.collect()
     gc.freeze()
     supervisor.run()
     lock.release()
 
 
-def _prepare(paths: StatePaths, name: str) -> Supervisor:
-    spec, secrets = load(paths, name)
-    return Supervisor(paths, name, load_backend(spec.backend), spec, secrets)
+def _begin(paths: StatePaths, lock: Lock, name: str, word: str) -> Supervisor:
+    spec = _read_spec(paths, name)
+    before = read_value(paths.state(name), Snapshot)
+    journal = replay(paths.events(name)) if word == "adopt" or before is None else ()
+    before = _rebuilt(spec, journal) if before is None else before
+    supervisor = Supervisor(paths, lock, load_backend(spec.backend), spec, _read_secrets(paths, name), before)
+    if word == "adopt" and before is not None:
+        endings = [record.event for record in journal if record.event in _ENDINGS]
+        supervisor.adopt(_ref(before, journal), endings[-1] if endings else "")
+    else:
+        supervisor.begin()
+    return supervisor
 
 
-def _take_over(supervisor: Supervisor, paths: StatePaths, name: str) -> bool:
-    last = read_value(paths.state(name), Snapshot)
-    if last is None or last.boot_id != boot_id():
-        return False
-    handle = last.container_id or (str(last.pid) if last.pid else "")
-    return bool(handle) and supervisor.adopt(InstanceRef(last.backend, handle, last.ref_token))
+def _read_spec(paths: StatePaths, name: str) -> LaunchSpec:
+    spec = read_value(paths.spec(name), LaunchSpec)
+    if spec is None:
+        raise StateDamaged(f"The launch spec of {name} cannot be read; it was kept aside.", remedy=f"%las rm {name}")
+    if spec.format > SPEC_FORMAT:
+        raise StateDamaged(
+            f"The launch spec of {name} was written by a newer version.",
+            cause=f"its format is {spec.format}, this version reads up to {SPEC_FORMAT}",
+            remedy="start it from the environment that wrote it",
+        )
+    return spec
 
 
-def _say(fd: int, data: dict[str, object]) -> None:
+def _read_secrets(paths: StatePaths, name: str) -> dict[str, str]:
+    data = read_bytes(paths.secrets(name))
     try:
-        os.write(fd, json.dumps(data).encode() + b"\n")
+        return {str(key): str(value) for key, value in json.loads(data or b"{}").items()}
+    except (ValueError, AttributeError):
+        raise StateDamaged(f"The secrets of {name} cannot be read.", remedy=f"%las rm {name}") from None
+
+
+def _rebuilt(spec: LaunchSpec, journal: tuple[EventRecord, ...]) -> Snapshot | None:
+    """Where it stood, from the journal, when ``state.json`` is damaged; None when it never ran."""
+    if not journal:
+        return None
+    last = journal[-1]
+    launched = next((record for record in reversed(journal) if record.event == "Launched"), last)
+    ready = any(record.event == "BecameReady" and record.generation == last.generation for record in journal)
+    state = ProcessState(last.after)
+    number = launched.data.get("id", "")
+    return Snapshot(
+        spec.name, spec.module, spec.mode, spec.backend, state, last.reason, generation=last.generation,
+        created_at=journal[0].at, started_at=launched.at, ready_at=launched.at if ready else None,
+        log_path=launched.data.get("log", ""), pid=int(number) if number.isdigit() else None,
+        ref_token=launched.data.get("token", ""),
+    )  # fmt: skip
+
+
+def _ref(before: Snapshot, journal: tuple[EventRecord, ...]) -> InstanceRef | None:
+    launched = next((record for record in reversed(journal) if record.event == "Launched"), None)
+    if launched is not None and launched.generation == before.generation and launched.data.get("id"):
+        return InstanceRef(before.backend, launched.data["id"], launched.data.get("token", ""))
+    number = before.container_id or (str(before.pid) if before.pid else "")
+    return InstanceRef(before.backend, number, before.ref_token) if number else None
+
+
+def _told(error: LasError) -> dict[str, object]:
+    return {"ok": False, "message": error.message, "cause": error.cause, "remedy": error.remedy}
+
+
+def _say(tell: int, what: dict[str, object]) -> None:
+    try:
+        os.write(tell, json.dumps(what).encode() + b"\n")
     except OSError:
-        pass  # whoever started us is gone; the instance is not
-    os.close(fd)
+        pass  # whoever started us is gone; the state files tell
+    os.close(tell)

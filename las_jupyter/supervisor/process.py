@@ -12,413 +12,381 @@ import signal
 import time
 from typing import Any
 
-import las_jupyter
 from las_jupyter.core import lifecycle
 from las_jupyter.core.backend import Backend, ExitStatus, InstanceRef, Running, StartFiles
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.launch import LaunchSpec
-from las_jupyter.core.lifecycle import Effect, Life
-from las_jupyter.core.quantities import format_duration, format_size
-from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot
-from las_jupyter.core.states import HealthState, Lifetime, ProcessState
-from las_jupyter.core.wire import from_json, to_data
-from las_jupyter.health.answers import Answer, Word
-from las_jupyter.health.judge import Belief, judge
-from las_jupyter.health.probes import Asking, begin
-from las_jupyter.limits.tree import boot_id, read_process
-from las_jupyter.logs.scan import Scanner
+from las_jupyter.core.lifecycle import Effect
+from las_jupyter.core.quantities import format_duration
+from las_jupyter.core.snapshot import ExitRecord, Health, Leftover, Snapshot
+from las_jupyter.core.states import HealthState, ProcessState
+from las_jupyter.core.wire import to_data
 from las_jupyter.logs.writer import LogStore
-from las_jupyter.state.files import read_value, write_value
-from las_jupyter.state.journal import append
+from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.control import Client, Control
+from las_jupyter.supervisor.keeping import Keeping
+from las_jupyter.supervisor.owner import OwnerGone, watch_owner
+from las_jupyter.supervisor.record import Record
+from las_jupyter.supervisor.timers import Timers
+from las_jupyter.supervisor.watching import Watching
+from las_jupyter.supervisor.words import cannot_end, exit_text
 
+_INSIST_FIRST = 0.002
 _INSIST_EVERY = 0.02
+_INSIST_SLOWLY = 1.0
 _LAST_RESORT = 10.0
-_WATCH_MEMORY_EVERY = 2.0
+_KEEP_UNSAVED = 3600.0
+_TOLD = ("BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
 class Supervisor:
-    """Owns one instance from its first start to its end. The caller holds the lock."""
+    """Owns one instance from its first start to its end. The caller holds ``lock``."""
 
     def __init__(
-        self, paths: StatePaths, name: str, backend: Backend, spec: LaunchSpec, secrets: dict[str, str]
-    ) -> None:
-        self.paths, self.name, self.backend, self.spec, self.secrets = paths, name, backend, spec, secrets
+        self, paths: StatePaths, lock: Lock, backend: Backend, spec: LaunchSpec, secrets: dict[str, str],
+        before: Snapshot | None,
+    ) -> None:  # fmt: skip
+        self.paths, self.lock, self.backend, self.spec, self.secrets = paths, lock, backend, spec, secrets
         self.life = lifecycle.BEGIN.life
         self.running: Running | None = None
-        self.belief = Belief()
-        self.asking: Asking | None = None
-        self.timers: dict[str, float] = {}
-        self.finished = False
-        self.exit_status: ExitStatus | None = None
-        self.progress_mark = (0, 0)
+        self.timers = Timers()
         self.launch_error: LasError | None = None
-        self.insisting_since: float | None = None
-        self.store = LogStore(paths.logs(name), spec.logs)
-        self.scanner = Scanner("")
-        self.control = Control(paths.socket(name), self._command)
-        self.wakeup = _wakeup_pipe()
-        self.owner_fd = self._watch_owner()
-        before = read_value(paths.state(name), Snapshot)
-        self.snapshot = _first_snapshot(spec, before)
+        self._finished_at: float | None = None
+        self._exit_status: ExitStatus | None = None
+        self._insisting_since: float | None = None
+        self._cannot_end = False
+        self.store = LogStore(paths.logs(spec.name), spec.logs)
+        self.control = Control(paths.socket(spec.name), self._command)
+        self.record = Record(paths, spec, before, self.control.publish)
+        self.watching = Watching(self)
+        self.keeping = Keeping(self)
+        self._wakeup = _wakeup_pipe()
+        self._owner_fd: int | None = None
 
-    # ---- life
+    # ---- beginning
 
     def begin(self) -> None:
         """Start the module for the first time."""
+        self._watch_owner()
         self._carry_out(lifecycle.BEGIN, "start requested")
 
-    def adopt(self, ref: InstanceRef) -> bool:
-        """Take over what a dead supervisor left; False when it is gone."""
-        files = StartFiles(self.paths.instance(self.name), self.snapshot.log_path, -1, self.snapshot.generation)
-        running = self.backend.adopt(ref, self.spec, files=files)
-        if running is None:
-            return False
-        self.running = running
-        self.scanner = self._new_scanner(self.snapshot.log_path)
-        ready = self.snapshot.ready_at is not None
-        state = ProcessState.RUNNING if ready else ProcessState.STARTING
-        self.life = Life(state, "supervision was restored: the last supervisor had died", ready=ready)
-        self._note("supervision restored", self.snapshot.state, self.life.reason)
-        self._arm_after_launch()
-        self._save()
-        return True
+    def adopt(self, ref: InstanceRef | None, ended_by: str) -> None:
+        """Take over what a dead supervisor left, or record that nothing is left."""
+        before = self.record.snapshot
+        if not before.state.alive:  # only its state file had to be written anew
+            self.life = lifecycle.Life(before.state, before.reason)
+            self._finish()
+            self.save()
+            return
+        self.life = lifecycle.resumed(
+            before.state, ready=before.ready_at is not None, tries=before.restarts, ended_by=ended_by
+        )
+        if before.state is ProcessState.BACKOFF:
+            self.timers.set("backoff", max(0.0, (before.next_restart_at or 0.0) - time.time()))
+        else:
+            self.running = self._find(ref) if ref is not None else None
+            if self.running is None:
+                self._lost()
+                return
+        self.record.note("supervision restored", before.state, self.life.state, self.life.reason)
+        self._resume()
+        self.save()
+        self._watch_owner()
 
-    def lost(self) -> None:
-        """The module ended while nobody watched."""
-        exit = ExitRecord(None, None, None, False, "it ended while nobody watched; its exit status is unknown", None)
-        self.snapshot = self.snapshot._replace(exit=exit, pid=None)
-        self.life = Life(ProcessState.FAILED, exit.text, failed=True)
-        self._note("found gone", self.snapshot.state, exit.text)
-        self._save()
+    def _find(self, ref: InstanceRef) -> Running | None:
+        snapshot = self.record.snapshot
+        files = StartFiles(
+            self.paths.instance(self.spec.name), snapshot.log_path, -1, snapshot.generation, self.paths.state_dir
+        )
+        return self.backend.adopt(ref, self.spec, files=files)
+
+    def _resume(self) -> None:
+        if self.running is None:
+            return
+        self.record.change(enforcement=self.running.enforcement)
+        if self.life.state is ProcessState.STOPPING:
+            # Its stop signal was sent before the state was written; a second one makes some servers leave at once.
+            self.timers.set("grace", self.spec.stop.grace)
+            return
+        self.watching.begin(self.record.snapshot.log_path, ready=self.life.ready)
+        self.keeping.begin()
+
+    def _lost(self) -> None:
+        before = self.record.snapshot
+        text = "it ended while nobody watched; its exit status is unknown"
+        state = ProcessState.FAILED
+        if before.state is ProcessState.STOPPING:
+            text, state = "it ended after it was asked to stop, while nobody watched", ProcessState.STOPPED
+        gone = ExitRecord(None, None, None, state is ProcessState.STOPPED, text, None)
+        self.record.change(exit=gone, pid=None, health=Health(HealthState.UNKNOWN, "it does not run"))
+        self.life = self.life._replace(state=state, reason=text, failed=state is ProcessState.FAILED)
+        self.record.note("found gone", before.state, state, text)
+        self._finish()
+        self.save()
+
+    def _watch_owner(self) -> None:
+        try:
+            self._owner_fd = watch_owner(self.spec)
+        except OwnerGone:
+            self.timers.set("orphaned", 0.0)
+
+    # ---- life
 
     def run(self) -> None:
-        """Until there is nothing left to own."""
-        while not self.finished:
+        """Until there is nothing left to own and its end is written down."""
+        while not self._over():
             self._wait()
             self._tend()
-            self._due()
+            self.watching.advance()
+            for name in self.timers.due():
+                self._due(name)
         self.control.close()
 
-    def _feed(self, event: lifecycle.Event) -> None:
+    def _over(self) -> bool:
+        if self._finished_at is None:
+            return False
+        # With a full disk the end is known here alone: stay until it is written, or an hour.
+        return self.record.unsaved is None or time.monotonic() - self._finished_at > _KEEP_UNSAVED
+
+    def feed(self, event: lifecycle.Event) -> None:
+        """Tell the rule what happened and do what it says."""
         before = self.life
         step = lifecycle.advance(before, event, self.spec.restart)
         if step.life != before or step.effects:
-            reason = getattr(event, "reason", "") or step.life.reason
-            self._carry_out(step, type(event).__name__, reason)
+            self._carry_out(step, type(event).__name__, getattr(event, "reason", ""))
 
     def _carry_out(self, step: lifecycle.Step, event: str, reason: str = "") -> None:
-        before = self.snapshot.state
-        self.life = step.life
-        if step.life.state is not before or event in ("BecameReady", "start requested", "Launched"):
-            self._note(event, before, reason or step.life.reason)
+        before, self.life = self.record.snapshot.state, step.life
+        if step.life.state is not before or event in _TOLD:
+            data = self._identity() if event == "Launched" else {}
+            self.record.note(event, before, step.life.state, reason or step.life.reason, **data)
         for effect in step.effects:
-            self._carry_out_one(effect)
-        self._save()
+            self._do(effect)
+        self.save()
 
-    def _carry_out_one(self, effect: Effect) -> None:
+    def _identity(self) -> dict[str, str]:
+        """With this in the journal a damaged ``state.json`` loses nothing that runs."""
+        if self.running is None:
+            return {}
+        return {**self.running.ref._asdict(), "log": self.record.snapshot.log_path}
+
+    def _do(self, effect: Effect) -> None:
         match effect:
             case Effect.LAUNCH:
                 self._launch()
             case Effect.ASK_TO_STOP:
-                self.timers.pop("ready", None)
-                self.timers.pop("live", None)
-                self.timers["grace"] = time.monotonic() + self.spec.stop.grace
+                self.watching.end()
+                self.timers.set("grace", self.spec.stop.grace)
                 if self.running:
                     self.running.ask_to_stop(self.spec.stop.signal)
             case Effect.INSIST:
-                self.timers.pop("grace", None)
-                self.insisting_since = time.monotonic()
-                self.timers["insist"] = 0.0
+                self._insist_from_now()
             case Effect.WAIT_BEFORE_RESTART:
-                delay = lifecycle.restart_delay(self.spec.restart, self.life.tries)
-                self.timers["backoff"] = time.monotonic() + delay
-                left = f"restart {self.life.tries + 1} of {self.spec.restart.max_tries} in {format_duration(delay)}"
-                self.life = self.life._replace(reason=f"{self.life.reason}; {left}")
-                self.snapshot = self.snapshot._replace(next_restart_at=time.time() + delay)
+                self._wait_before_restart()
             case Effect.FINISH:
-                self.finished = True
+                self._finish()
+
+    def _finish(self) -> None:
+        self._finished_at = time.monotonic()
+
+    def save(self, *, quietly: bool = False) -> None:
+        """Write and tell where it stands."""
+        snapshot = self.record.snapshot
+        changed = self.life.state is not snapshot.state
+        self.record.change(
+            state=self.life.state,
+            reason=self.life.reason,
+            changed_at=time.time() if changed else snapshot.changed_at,
+        )
+        self.record.save(quietly=quietly)
+
+    def log_size(self) -> int:
+        """Bytes the module has written so far."""
+        try:
+            return os.stat(self.record.snapshot.log_path).st_size
+        except OSError:
+            return 0
 
     def _launch(self) -> None:
-        now = time.time()
-        generation = self.snapshot.generation + 1
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        path, fd = self.store.open(generation, stamp)
-        self.snapshot = self.snapshot._replace(
-            generation=generation, log_path=path, started_at=now, ready_at=None, exit=None, next_restart_at=None,
-            restarts=self.life.tries, health=Health(reason="starting"), leftovers=(), pid=None, container_id=None,
+        now, last = time.time(), self.record.snapshot
+        generation = last.generation + 1
+        self._exit_status, self._insisting_since, self._cannot_end = None, None, False
+        self.timers.drop("grace", "insist", "backoff")
+        self.record.change(
+            generation=generation, started_at=now, ready_at=None, exit=None, next_restart_at=None, leftovers=(),
+            restarts=self.life.tries, health=Health(reason="starting"), pid=None, container_id=None, ref_token="",
         )  # fmt: skip
-        self.belief, self.exit_status, self.insisting_since = Belief(), None, None
-        self.scanner = self._new_scanner(path)
-        self.timers.clear()
-        files = StartFiles(self.paths.instance(self.name), path, fd, generation, self.paths.state_dir)
         try:
-            running = self.backend.launch(self.spec, secrets=self.secrets, files=files)
+            self.running = self._launch_onto_log(generation, now)
         except LasError as error:
             self.launch_error = error
-            self._feed(lifecycle.LaunchRefused(f"{error.message} {error.cause or ''}".strip()))
+            self.feed(lifecycle.LaunchRefused(f"{error.message} {error.cause or ''}".strip()))
             return
+        running = self.running
+        self.record.change(
+            pid=running.pid, container_id=running.container_id, ref_token=running.ref.token,
+            enforcement=running.enforcement,
+        )  # fmt: skip
+        self.watching.begin(self.record.snapshot.log_path, ready=False)
+        self.keeping.begin()
+        self.feed(lifecycle.Launched())
+
+    def _launch_onto_log(self, generation: int, now: float) -> Running:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+        try:
+            path, fd = self.store.open(generation, stamp)
+        except OSError as error:
+            cause = f"its log cannot be written: {error.strerror} ({self.paths.logs(self.spec.name)})"
+            raise LasError(f"{self.spec.name} could not be started.", cause=cause, remedy="%las doctor") from error
+        self.record.change(log_path=path)
+        folder = self.paths.instance(self.spec.name)
+        try:
+            return self.backend.launch(
+                self.spec, secrets=self.secrets, files=StartFiles(folder, path, fd, generation, self.paths.state_dir)
+            )
         finally:
             os.close(fd)
-        self.running = running
-        self.snapshot = self.snapshot._replace(
-            pid=running.pid,
-            container_id=running.container_id,
-            ref_token=running.ref.token,
-            enforcement=running.enforcement,
-        )
-        self._arm_after_launch()
-        self._feed(lifecycle.Launched())
 
-    def _arm_after_launch(self) -> None:
-        now = time.monotonic()
-        if self.life.state is ProcessState.RUNNING:
-            self.timers["live"] = now
-        else:
-            self.timers["ready"] = now
-            self.progress_mark = (0, 0)
-            self.timers["stall"] = now + self.spec.ready.stall
-            if self.spec.ready.limit:
-                self.timers["limit"] = now + self.spec.ready.limit
-        if self.spec.limits.memory and self.running and self.running.enforcement.get("memory") == "watched":
-            self.timers["memory"] = now + _WATCH_MEMORY_EVERY
+    def _wait_before_restart(self) -> None:
+        delay = lifecycle.restart_delay(self.spec.restart, self.life.tries)
+        self.timers.set("backoff", delay)
+        count = f"restart {self.life.tries + 1} of {self.spec.restart.max_tries} in {format_duration(delay)}"
+        self.life = self.life._replace(reason=f"{self.life.reason}; {count}")
+        self.record.change(next_restart_at=time.time() + delay)
 
     # ---- waiting
 
     def _wait(self) -> None:
-        poll = select.poll()
-        poll.register(self.wakeup, select.POLLIN)
+        poll, until = select.poll(), self.timers.next
+        poll.register(self._wakeup, select.POLLIN)
         poll.register(self.control.socket, select.POLLIN)
         for fd, client in self.control.clients.items():
             poll.register(fd, client.wants)
-        if self.running and self.exit_status is None:
+        if self.running is not None:
             poll.register(self.running.fileno(), select.POLLIN)
-        if self.owner_fd is not None:
-            poll.register(self.owner_fd, select.POLLIN)
-        timeout = self._next_deadline()
-        if self.asking:
-            if self.asking.fileno() >= 0:
-                poll.register(self.asking.fileno(), self.asking.events)
-                timeout = min(timeout, self.asking.deadline)
-            else:
-                timeout = min(timeout, time.monotonic() + 0.05)
-        wait = None if timeout == float("inf") else max(0, timeout - time.monotonic()) * 1000
-        for fd, events in poll.poll(None if wait is None else wait + 0.5):
-            if fd == self.control.socket.fileno():
-                self.control.accept()
-            elif fd in self.control.clients:
-                self.control.serve(fd, events)
-            elif fd == self.wakeup:
-                os.read(self.wakeup, 4096)
-            elif fd == self.owner_fd:
-                os.close(fd)
-                self.owner_fd = None
-                self._feed(lifecycle.StopRequested("the kernel that owned it is gone"))
+        if self._owner_fd is not None:
+            poll.register(self._owner_fd, select.POLLIN)
+        asking = self.watching.asking
+        if asking is not None and asking.fileno() >= 0:
+            poll.register(asking.fileno(), asking.events)
+            until = min(until, asking.deadline)
+        elif asking is not None:
+            until = min(until, time.monotonic() + 0.05)
+        left = None if until == float("inf") else max(0.0, until - time.monotonic()) * 1000 + 0.5
+        for fd, events in poll.poll(left):
+            self._serve(fd, events)
 
-    def _next_deadline(self) -> float:
-        return min(self.timers.values(), default=float("inf"))
+    def _serve(self, fd: int, events: int) -> None:
+        if fd == self.control.socket.fileno():
+            self.control.accept()
+        elif fd in self.control.clients:
+            self.control.serve(fd, events)
+        elif fd == self._wakeup:
+            os.read(self._wakeup, 4096)
+        elif fd == self._owner_fd:
+            os.close(fd)
+            self._owner_fd = None
+            self._due_orphaned()
 
     def _tend(self) -> None:
-        if self.running is None or self.exit_status is not None:
-            if self.running is not None:
-                self.running.tend()
+        if self.running is None:
             return
         self.running.tend()
-        status = self.running.exit()
-        if status is not None:
-            self._main_ended(status)
+        if self._exit_status is None:
+            status = self.running.exit()
+            if status is not None:
+                self._main_ended(status)
 
     def _main_ended(self, status: ExitStatus) -> None:
-        self.exit_status = status
-        for timer in ("ready", "live", "stall", "limit", "memory", "stable"):
-            self.timers.pop(timer, None)
-        self._stop_asking()
+        self._exit_status = status
+        self.watching.end()
+        self.keeping.end()
+        insisted = self._insisting_since is not None
+        left = self.running.leftovers() if self.running else ()
         requested = self.life.requested
-        text = _exit_text(status, requested=requested)
-        self.snapshot = self.snapshot._replace(
+        text = exit_text(status, requested=requested, insisted=insisted, left=len(left))
+        self.record.change(
             exit=ExitRecord(status.code, status.signal, status.oom, requested, text, time.time()),
             health=Health(HealthState.UNKNOWN, "it does not run"),
-        )
+        )  # fmt: skip
         failed = not (status.code == 0 or requested)
-        self._feed(lifecycle.MainEnded(text, failed))
+        self.feed(lifecycle.MainEnded(text, failed, hopeless=bool(status.oom)))
 
     # ---- what is due
 
-    def _due(self) -> None:
-        if self.asking:
-            answer = self.asking.advance()
-            if answer is not None:
-                self._stop_asking()
-                self._answered(answer)
-        now = time.monotonic()
-        for name in [name for name, at in self.timers.items() if at <= now]:
-            if name in self.timers:
-                del self.timers[name]
-                getattr(self, f"_due_{name}")()
+    def _due(self, name: str) -> None:
+        match name:
+            case "ready":
+                self.watching.due_ready()
+            case "live":
+                self.watching.due_live()
+            case "progress":
+                self.watching.due_progress()
+            case "limit":
+                self.watching.due_limit()
+            case "stable":
+                self.feed(lifecycle.RanLongEnough())
+            case "grace":
+                self.feed(lifecycle.GraceOver())
+            case "insist":
+                self._due_insist()
+            case "backoff":
+                self.feed(lifecycle.WaitOver())
+            case "orphaned":
+                self._due_orphaned()
+            case "keeping":
+                self.keeping.due_keeping()
+            case "logs":
+                self.keeping.due_logs()
+            case "memory":
+                self.keeping.due_memory()
+            case _:
+                raise AssertionError(f"a timer {name} nobody serves")
 
-    def _due_ready(self) -> None:
-        self._look_for_phase()
-        probe = self.spec.ready.probe
-        if probe is None:
-            self._answered(Answer(Word.YES, "it runs, and no probe is declared"))
-        else:
-            self._ask(self.spec.ready.timeout)
+    def _due_orphaned(self) -> None:
+        self.feed(lifecycle.StopRequested("the kernel that owned it is gone"))
 
-    def _due_live(self) -> None:
-        if self.spec.live.probe is not None:
-            self._ask(self.spec.live.timeout)
-
-    def _ask(self, timeout: float) -> None:
-        probe = self.spec.live.probe if self.life.ready else self.spec.ready.probe
-        if self.asking or probe is None or self.running is None:
-            return
-        try:
-            self.asking = begin(probe, self.spec, self.running, self.scanner, timeout)
-        except OSError as error:
-            self._answered(Answer(Word.UNASKED, f"could not ask: {error.strerror}"))
-
-    def _stop_asking(self) -> None:
-        if self.asking:
-            self.asking.close()
-            self.asking = None
-
-    def _answered(self, answer: Answer) -> None:
-        if self.life.state is ProcessState.STARTING:
-            self._answered_before_ready(answer)
-        elif self.life.state is ProcessState.RUNNING:
-            before = self.belief
-            self.belief = judge(before, answer, self.spec.live)
-            self.timers["live"] = time.monotonic() + self.spec.live.every
-            changed = before.state is not self.belief.state
-            self.snapshot = self.snapshot._replace(
-                health=Health(self.belief.state, self.belief.reason, None, time.time())
-            )
-            if changed:
-                self._note("health", self.life.state, f"{self.belief.state}: {self.belief.reason}")
-            self._save(quietly=not changed)
-
-    def _answered_before_ready(self, answer: Answer) -> None:
-        if answer.word is Word.YES and self._foreign_listener():
-            answer = Answer(Word.NO, "somebody else answers on its port")
-        if answer.word is Word.YES:
-            now = time.time()
-            took = format_duration(now - (self.snapshot.started_at or now))
-            self.belief = Belief(HealthState.HEALTHY, answer.reason, yes=1)
-            self.snapshot = self.snapshot._replace(
-                ready_at=now, health=Health(HealthState.HEALTHY, answer.reason, None, now)
-            )
-            for timer in ("stall", "limit", "ready"):
-                self.timers.pop(timer, None)
-            self.timers["live"] = time.monotonic() + self.spec.live.every
-            self.timers["stable"] = time.monotonic() + self.spec.restart.reset_after
-            self._feed(lifecycle.BecameReady(f"ready after {took}"))
-            return
-        phase = self.snapshot.health.phase
-        loading = answer.word is Word.LOADING
-        health = Health(HealthState.UNKNOWN, answer.reason, phase or ("loading" if loading else None), time.time())
-        if (health.reason, health.phase) != (self.snapshot.health.reason, phase):
-            self.snapshot = self.snapshot._replace(health=health)
-            self._save()
-        self.timers["ready"] = time.monotonic() + self.spec.ready.every
-
-    def _foreign_listener(self) -> bool:
-        probe = self.spec.ready.probe
-        port = self.spec.port(getattr(probe, "port", "")) if probe else None
-        return bool(port and self.running and self.running.owns_listener(port.host) is False)
-
-    def _look_for_phase(self) -> None:
-        while self.scanner.advance():
-            pass
-        says = {phase.pattern: phase.says for phase in self.spec.phases}.get(self.scanner.latest or "")
-        if says and says != self.snapshot.health.phase:
-            self.snapshot = self.snapshot._replace(health=self.snapshot.health._replace(phase=says))
-            self._save()
-
-    def _due_stall(self) -> None:
-        mark = (self.running.progress() if self.running else 0, self.scanner.offset)
-        if mark != self.progress_mark:
-            self.progress_mark = mark
-            self.timers["stall"] = time.monotonic() + self.spec.ready.stall
-            return
-        last = self.scanner.last_line
-        doing = f"; its last words were: {last}" if last else "; it wrote nothing"
-        quiet = format_duration(self.spec.ready.stall)
-        self._feed(lifecycle.Stalled(f"it made no progress for {quiet} before it was ready{doing}"))
-
-    def _due_limit(self) -> None:
-        limit = format_duration(self.spec.ready.limit or 0)
-        self._feed(lifecycle.Stalled(f"it was not ready within {limit}; its last words were: {self.scanner.last_line}"))
-
-    def _due_stable(self) -> None:
-        self._feed(lifecycle.RanLongEnough())
-
-    def _due_grace(self) -> None:
-        self._feed(lifecycle.GraceOver())
-
-    def _due_backoff(self) -> None:
-        self._feed(lifecycle.WaitOver())
-
-    def _due_memory(self) -> None:
-        limit = self.spec.limits.memory
-        if self.running is None or limit is None or not self.life.state.alive:
-            return
-        usage = self.running.usage()
-        if usage.memory > limit:
-            told = f"it used {format_size(usage.memory)}, more than its limit of {format_size(limit)}"
-            self.life = self.life._replace(failed=True)
-            self._feed(lifecycle.StopRequested(told))
-        else:
-            self.timers["memory"] = time.monotonic() + _WATCH_MEMORY_EVERY
+    def _insist_from_now(self) -> None:
+        self.timers.drop("grace")
+        if self._insisting_since is None:
+            self._insisting_since = time.monotonic()
+        self._due_insist()
 
     def _due_insist(self) -> None:
         if self.running is None:
             return
         self.running.insist()
-        left = self.running.leftovers()
-        main_gone = self.running.exit() is not None
-        if main_gone and self.exit_status is None:
+        if self._exit_status is None and self.running.exit() is not None:
+            self.timers.set("insist", 0.0)
             self._tend()
-        if main_gone and not left:
-            self.snapshot = self.snapshot._replace(pid=None, leftovers=())
+            return
+        left = self.running.leftovers()
+        if self._exit_status is not None and not left:
+            self.record.change(pid=None, leftovers=())
             self.running.close()
             self.running = None
-            self._feed(lifecycle.NothingLeft())
+            self.feed(lifecycle.NothingLeft())
             return
-        since = self.insisting_since or time.monotonic()
-        if time.monotonic() - since > _LAST_RESORT and left != self.snapshot.leftovers:
-            names = ", ".join(f"{each.name} ({each.pid}, {each.why})" for each in left)
-            self.snapshot = self.snapshot._replace(leftovers=left)
-            self.life = self.life._replace(reason=f"cannot be ended: {names}")
-            self._save()
-        self.timers["insist"] = time.monotonic() + _INSIST_EVERY
+        self._still_there(left)
 
-    # ---- telling
+    def _still_there(self, left: tuple[Leftover, ...]) -> None:
+        waited = time.monotonic() - (self._insisting_since or time.monotonic())
+        if waited <= _LAST_RESORT:
+            self.timers.set("insist", _INSIST_FIRST if waited < _INSIST_EVERY else _INSIST_EVERY)
+            return
+        self.timers.set("insist", _INSIST_SLOWLY)
+        if self._exit_status is None and self.running and self.running.pid:
+            left = (Leftover(self.running.pid, self.spec.module, "the main process, still there after KILL"), *left)
+        if not self._cannot_end or left != self.record.snapshot.leftovers:
+            self._cannot_end = True
+            self.record.change(leftovers=left)
+            self.life = self.life._replace(reason=cannot_end(left))
+            state = self.life.state
+            self.record.note("cannot be ended", state, state, self.life.reason)
+            self.save()
 
-    def _new_scanner(self, path: str) -> Scanner:
-        return Scanner(path, tuple(phase.pattern for phase in self.spec.phases))
-
-    def _note(self, event: str, before: ProcessState, reason: str) -> None:
-        record = EventRecord(time.time(), event, before, self.life.state, reason, self.snapshot.generation)
-        try:
-            append(self.paths.events(self.name), record)
-        except OSError:
-            pass  # the disk is full: the socket and the state in memory still tell
-        self.control.publish({"event": to_data(record)})
-
-    def _save(self, *, quietly: bool = False) -> None:
-        changed = self.life.state is not self.snapshot.state
-        self.snapshot = self.snapshot._replace(
-            state=self.life.state,
-            reason=self.life.reason,
-            changed_at=time.time() if changed else self.snapshot.changed_at,
-        )
-        try:
-            write_value(self.paths.state(self.name), self.snapshot, sync=not self.life.state.alive)
-        except OSError:
-            pass
-        if not quietly:
-            self.control.publish({"snapshot": to_data(self.snapshot)})
+    # ---- commands
 
     def _command(self, request: dict[str, Any], client: Client) -> dict[str, Any]:
         match request.get("do"):
@@ -427,32 +395,32 @@ class Supervisor:
             case "subscribe":
                 client.subscribed = True
             case "stop":
-                if request.get("grace") is not None:
-                    self.spec = self.spec._replace(stop=self.spec.stop._replace(grace=float(request["grace"])))
-                self._feed(lifecycle.StopRequested(str(request.get("reason") or "stop requested")))
+                grace = request.get("grace")
+                if isinstance(grace, (int, float)) and grace >= 0:
+                    self._set_grace(float(grace))
+                self.feed(lifecycle.StopRequested(str(request.get("reason") or "stop requested")))
             case "restart":
-                self._feed(lifecycle.RestartRequested("restart requested"))
+                self.feed(lifecycle.RestartRequested("restart requested"))
             case "usage":
                 usage = self.running.usage() if self.running else None
                 return {"ok": True, "usage": to_data(usage)}
             case other:
-                return {"ok": False, "error": {"type": "BadRequest", "message": f"This supervisor cannot {other!r}."}}
-        return {"ok": True, "snapshot": to_data(self.snapshot)}
+                return {
+                    "ok": False,
+                    "error": {
+                        "type": "SupervisorUnreachable",
+                        "message": f"This supervisor cannot {other!r}.",
+                        "cause": "it is of another version than you",
+                        "remedy": f"%las restart {self.spec.name} gives it one of yours",
+                    },
+                }
+        return {"ok": True, "snapshot": to_data(self.record.snapshot)}
 
-    def _watch_owner(self) -> int | None:
-        owner = self.spec.owner
-        if self.spec.lifetime is not Lifetime.KERNEL or owner is None:
-            return None
-        try:
-            fd = os.pidfd_open(owner.pid)
-        except OSError:
-            self.timers["grace"] = 0.0
-            return None
-        process = read_process(owner.pid)
-        if process is None or process.ticks != owner.start_ticks:
-            os.close(fd)
-            return None
-        return fd
+    def _set_grace(self, grace: float) -> None:
+        """A stop may shorten or lengthen the grace, also of a stop that is under way."""
+        self.spec = self.spec._replace(stop=self.spec.stop._replace(grace=grace))
+        if "grace" in self.timers:
+            self.timers.set("grace", grace)
 
 
 def _wakeup_pipe() -> int:
@@ -463,52 +431,3 @@ def _wakeup_pipe() -> int:
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return readable
-
-
-def _first_snapshot(spec: LaunchSpec, before: Snapshot | None) -> Snapshot:
-    me = read_process(os.getpid())
-    url = f"http://127.0.0.1:{spec.ports[0].host}" if spec.ports else None
-    told = Snapshot(spec.name, spec.module, spec.mode, spec.backend, ProcessState.STARTING, "starting")
-    if before is not None:
-        told = before
-    return told._replace(
-        name=spec.name, module=spec.module, mode=spec.mode, backend=spec.backend, fingerprint=spec.fingerprint,
-        model=spec.model, boot_id=boot_id(), ports=spec.ports, url=url, lifetime=spec.lifetime,
-        created_at=before.created_at if before else time.time(), supervised=True, supervisor_pid=os.getpid(),
-        supervisor_ticks=me.ticks if me else None, supervisor_version=las_jupyter.__version__,
-    )  # fmt: skip
-
-
-def _exit_text(status: ExitStatus, *, requested: bool) -> str:
-    if status.code is None and status.signal is None:
-        return "it ended, and its exit status is unknown"
-    how = f"with exit code {status.code}" if status.signal is None else f"by {status.signal}"
-    if requested:
-        return f"stopped as requested, ended {how}"
-    if status.oom:
-        return "killed because it ran out of memory"
-    meaning = _SIGNAL_MEANINGS.get(status.signal or "", "")
-    return f"it ended by itself {how}{meaning}"
-
-
-_SIGNAL_MEANINGS = {
-    "SIGKILL": ": killed from outside, perhaps by the kernel for lack of memory",
-    "SIGSEGV": ": it crashed (segmentation fault)",
-    "SIGABRT": ": it gave up (abort)",
-    "SIGILL": ": it was built for another processor",
-    "SIGBUS": ": a file it had mapped was cut short, or the disk failed",
-}
-
-
-def load(paths: StatePaths, name: str) -> tuple[LaunchSpec, dict[str, str]]:
-    """The spec and the secrets of ``name``. Raises ``ValueError`` or ``OSError``."""
-    import json
-
-    with open(paths.spec(name), "rb") as file:
-        spec = from_json(LaunchSpec, file.read())
-    try:
-        with open(paths.secrets(name), "rb") as file:
-            secrets = {str(key): str(value) for key, value in json.loads(file.read()).items()}
-    except FileNotFoundError:
-        secrets = {}
-    return spec, secrets

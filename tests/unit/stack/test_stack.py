@@ -46,6 +46,17 @@ def test_starting_what_runs_returns_it_and_says_so():
     assert len([call for call in house.manager.calls if call[0] == "wait_ready"]) == 1
 
 
+def test_a_start_while_it_is_being_stopped_waits_for_the_end_and_starts_it_again():
+    stack, house, _ = small_stack()
+    stack.start("llama.cpp")
+    house.manager.known["llama.cpp"] = house.manager.known["llama.cpp"]._replace(state=ProcessState.STOPPING)
+
+    llm = stack.start("llama.cpp")
+
+    assert llm.state is ProcessState.RUNNING
+    assert [what for what, _ in house.manager.calls][-4:] == ["start", "stop", "start", "wait_ready"]
+
+
 def test_another_spec_under_a_running_name_is_a_conflict():
     stack, _, _ = small_stack()
     stack.start("llama.cpp", model="a")
@@ -407,6 +418,42 @@ def test_status_shows_the_running_before_the_ended():
 
     assert [each.name for each in stack.status()] == ["z", "a"]
     assert stack.status()["a"].exit.at == NOW
+
+
+def test_status_shows_what_a_running_instance_uses():
+    stack, _, _ = small_stack()
+    llm = stack.start("llama.cpp")
+
+    assert stack.status().records[0]["memory"] == "3.0 MiB"
+    llm.stop()
+    assert stack.status().records[0]["memory"] == ""
+
+
+def test_an_interrupted_stop_says_that_it_goes_on():
+    stack, house, _ = small_stack()
+    llm = stack.start("llama.cpp")
+
+    def interrupt(name: str, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    house.manager.stop = interrupt
+    with pytest.raises(WaitInterrupted) as caught:
+        llm.stop()
+
+    assert caught.value.lines() == ["Stopped waiting; llama.cpp goes on ending.", "→ %las status llama.cpp"]
+
+
+def test_an_interrupted_download_starts_nothing_and_says_so():
+    stack, house, _ = small_stack()
+
+    def interrupt(plan: object, on_bytes: object) -> None:
+        raise KeyboardInterrupt
+
+    house.fetch = interrupt
+    with pytest.raises(WaitInterrupted, match="Stopped fetching m; nothing half-fetched is left"):
+        stack.start("llama.cpp", model="m")
+
+    assert house.manager.known == {}
 
 
 def test_settings_can_be_narrowed_to_a_group():

@@ -1,0 +1,135 @@
+"""From a spec to a child process: everything that must hold before the module's first instruction."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import struct
+
+from las_jupyter.core.backend import StartFiles
+from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.core.launch import LaunchSpec
+
+_OOM_SCORE_RAISED = 300
+RESTORED_SIGNALS = ("SIGPIPE", "SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGXFSZ", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_FORKING, _FOLDER, _PROGRAM = 0, 1, 2
+
+
+def with_secret_files(spec: LaunchSpec, secrets: dict[str, str], instance_dir: str) -> list[str]:
+    """``spec.argv`` with the paths of the secret files, written here with mode 0600."""
+    argv = list(spec.argv)
+    for use in spec.secrets:
+        mark = f"{{secret_file:{use.name}}}"
+        if not use.file and not any(mark in word for word in argv):
+            continue
+        if use.name not in secrets:
+            raise LaunchFailed(f"{spec.name} could not be started.", cause=f"its secret {use.name} is missing")
+        path = os.path.join(instance_dir, f"secret-{use.name}")
+        _write_secret(path, secrets[use.name])
+        argv = [word.replace(mark, path) for word in argv]
+    return argv
+
+
+def _write_secret(path: str, value: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, 0o600)
+        os.write(fd, value.encode() + b"\n")
+    finally:
+        os.close(fd)
+
+
+def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles, join: str | None = None) -> int:
+    """
+    Fork and exec; the new process leads a session of its own. Raises ``LaunchFailed`` naming what was wrong.
+
+    ``join`` is a cgroup's ``cgroup.procs`` the child enters before it becomes the module. The pipe tells whether exec
+    worked: it closes by itself when it did.
+    """
+    try:
+        told, tell = os.pipe()
+        pid = os.fork()
+    except OSError as error:
+        raise _failed(spec, _FORKING, argv[0], error.errno or 0) from error
+    if pid == 0:
+        _child(argv, env, spec, files.log_fd, join, tell)
+    os.close(tell)
+    try:
+        data = os.read(told, 8)
+    finally:
+        os.close(told)
+    if data:
+        os.waitpid(pid, 0)
+        step, number = struct.unpack("ii", data)
+        raise _failed(spec, step, argv[0], number)
+    return pid
+
+
+def _child(argv: list[str], env: dict[str, str], spec: LaunchSpec, log_fd: int, join: str | None, tell: int) -> None:
+    step = _FORKING
+    try:
+        os.setsid()
+        _redirect(log_fd)
+        _bound(spec)
+        _enter(join)
+        for name in RESTORED_SIGNALS:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        step = _FOLDER
+        os.chdir(spec.cwd or "/")
+        step = _PROGRAM
+        os.execvpe(argv[0], argv, env)
+    except OSError as error:
+        os.write(tell, struct.pack("ii", step, error.errno or errno.EIO))
+    except BaseException:
+        os.write(tell, struct.pack("ii", step, errno.EINVAL))
+    os._exit(127)
+
+
+def _redirect(log_fd: int) -> None:
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(null, 0)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+
+
+def _bound(spec: LaunchSpec) -> None:
+    # A core file of a 40 GB server fills the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = spec.limits.nofile or hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+    try:
+        # Out of memory, the kernel must rather take the server than the supervisor that has to tell of it.
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"%d" % _OOM_SCORE_RAISED)
+        os.close(fd)
+    except OSError:
+        pass
+
+
+def _enter(join: str | None) -> None:
+    if join is not None:
+        fd = os.open(join, os.O_WRONLY)
+        os.write(fd, b"0")
+        os.close(fd)
+
+
+def _failed(spec: LaunchSpec, step: int, program: str, number: int) -> LaunchFailed:
+    message = f"{spec.name} could not be started."
+    meaning = os.strerror(number)
+    if step == _FORKING:
+        return LaunchFailed(message, cause=f"no process could be made for it: {meaning}", remedy="%las status")
+    if step == _FOLDER:
+        return LaunchFailed(message, cause=f"its folder {spec.cwd}: {meaning}", remedy=f"mkdir -p {spec.cwd}")
+    remedy = {
+        errno.ENOENT: "%las doctor says which engines are installed",
+        errno.EACCES: f"chmod +x {program}",
+        errno.ENOEXEC: "this is no program for this machine; install one that is",
+        errno.E2BIG: "the arguments and the environment are too large together",
+    }.get(number)
+    if number == errno.ENOENT and os.path.exists(program):
+        meaning, remedy = "the interpreter named in its first line is missing", f"head -1 {program}"
+    return LaunchFailed(message, cause=f"{program}: {meaning}", remedy=remedy)

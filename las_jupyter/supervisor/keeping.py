@@ -1,0 +1,99 @@
+"""What must be looked after though nothing happened: the log file, our own folder, memory nobody else bounds."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from las_jupyter.core import lifecycle
+from las_jupyter.core.quantities import format_size
+from las_jupyter.state.files import write_value
+from las_jupyter.state.paths import make_private
+
+if TYPE_CHECKING:
+    from las_jupyter.supervisor.process import Supervisor
+
+_EVERY = 5.0
+_MEMORY_EVERY = 2.0
+
+
+class Keeping:
+    """The slow tick: a few system calls every five seconds."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        supervisor.timers.set("keeping", _EVERY)
+
+    def begin(self) -> None:
+        """A module runs."""
+        supervisor = self._supervisor
+        supervisor.timers.set("logs", 0.0)
+        if supervisor.spec.limits.memory and self._enforcement() == "watched":
+            supervisor.timers.set("memory", _MEMORY_EVERY)
+
+    def _enforcement(self) -> str | None:
+        running = self._supervisor.running
+        return running.enforcement.get("memory") if running else None
+
+    def end(self) -> None:
+        """It ended."""
+        self._supervisor.timers.drop("logs", "memory")
+
+    def due_keeping(self) -> None:
+        """Look after our own files."""
+        supervisor = self._supervisor
+        supervisor.timers.set("keeping", _EVERY)
+        self._check_folder()
+        if self._check_log():
+            supervisor.record.save()
+        supervisor.record.retry()
+
+    def due_logs(self) -> None:
+        """Let the log store trim what is above its bounds."""
+        again = self._supervisor.store.tick()
+        if again is not None:
+            self._supervisor.timers.set("logs", again)
+
+    def due_memory(self) -> None:
+        """Where no cgroup bounds the memory of the tree, we watch it ourselves."""
+        supervisor = self._supervisor
+        limit = supervisor.spec.limits.memory
+        if supervisor.running is None or limit is None:
+            return
+        used = supervisor.running.usage().memory
+        if used > limit:
+            told = f"it used {format_size(used)} of memory, more than its limit of {format_size(limit)}"
+            supervisor.feed(lifecycle.LimitBroken(told))
+        supervisor.timers.set("memory", _MEMORY_EVERY)
+
+    def _check_log(self) -> bool:
+        """A server writes on into a file that was deleted; its words can still be read through its descriptor."""
+        supervisor = self._supervisor
+        snapshot = supervisor.record.snapshot
+        if supervisor.running is None or os.path.exists(snapshot.log_path):
+            return supervisor.record.warn("log", None)
+        where = f"; it can be read as /proc/{snapshot.pid}/fd/1" if snapshot.pid and not snapshot.container_id else ""
+        return supervisor.record.warn(
+            "log", f"the log file {snapshot.log_path} was deleted while it was written{where}"
+        )
+
+    def _check_folder(self) -> None:
+        supervisor = self._supervisor
+        paths, name = supervisor.paths, supervisor.spec.name
+        if supervisor.lock.still_ours() and os.path.exists(paths.state(name)) and supervisor.control.reachable():
+            return
+        try:
+            for folder in (paths.state_dir, paths.instances, paths.instance(name)):
+                make_private(folder)
+            if not supervisor.lock.renew():
+                supervisor.record.warn("folder", "another supervisor took its folder; this one only keeps what runs")
+                return
+            supervisor.control.open_again()
+            if not os.path.exists(paths.spec(name)):
+                write_value(paths.spec(name), supervisor.spec)
+            supervisor.record.warn("folder", "its state folder was deleted and made again; its older events are lost")
+            state = supervisor.life.state
+            supervisor.record.note("folder made again", state, state, "its state folder was deleted while it ran")
+            supervisor.record.save()
+        except OSError:
+            pass  # the next tick tries again

@@ -1,0 +1,211 @@
+"""Is it ready, is it well, does it still move: the questions a supervisor asks while its module runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from las_jupyter.backends.listeners import holder
+from las_jupyter.core import lifecycle
+from las_jupyter.core.launch import Probe
+from las_jupyter.core.quantities import format_duration
+from las_jupyter.core.snapshot import Health
+from las_jupyter.core.states import HealthState, ProcessState
+from las_jupyter.health.answers import Answer, Word
+from las_jupyter.health.judge import Belief, judge
+from las_jupyter.health.probes import Asking, begin
+from las_jupyter.limits.tree import read_process
+from las_jupyter.logs.scan import Scanner
+from las_jupyter.supervisor.words import last_words
+
+if TYPE_CHECKING:
+    from las_jupyter.supervisor.process import Supervisor
+
+_ASK_SLOWER_AFTER = 20.0
+_SLOWER = 0.1
+_LOOK_FOR_PROGRESS_EVERY = 1.0
+_STARTING_TIMERS = ("ready", "progress", "limit")
+
+
+class Watching:
+    """Asks one question at a time and tells the supervisor what follows."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self.asking: Asking | None = None
+        self._begin("")
+
+    def _begin(self, log_path: str) -> None:
+        self.stop_asking()
+        self._belief = Belief()
+        self._started = time.monotonic()
+        self._moved_at = self._started
+        self._mark = (-1, -1)
+        self._scanner = Scanner(log_path, tuple(phase.pattern for phase in self._supervisor.spec.phases))
+
+    def begin(self, log_path: str, *, ready: bool) -> None:
+        """A start began, or, when ``ready``, a running module was taken over."""
+        self._begin(log_path)
+        timers, rule = self._supervisor.timers, self._supervisor.spec.ready
+        if ready:
+            timers.set("live", 0.0)
+            return
+        timers.set("ready", 0.0)
+        timers.set("progress", _LOOK_FOR_PROGRESS_EVERY)
+        if rule.limit:
+            timers.set("limit", rule.limit)
+
+    def end(self) -> None:
+        """No more questions: it stops, or it has ended."""
+        self.stop_asking()
+        self._supervisor.timers.drop(*_STARTING_TIMERS, "live", "stable")
+
+    def stop_asking(self) -> None:
+        """Drop the question under way."""
+        if getattr(self, "asking", None) is not None and self.asking:
+            self.asking.close()
+        self.asking = None
+
+    def advance(self) -> None:
+        """Move the question under way on."""
+        if self.asking is None:
+            return
+        answer = self.asking.advance()
+        if answer is not None:
+            self.stop_asking()
+            self._answered(answer)
+
+    def due_ready(self) -> None:
+        """Time to ask whether it is ready."""
+        self._look_for_phase()
+        rule = self._supervisor.spec.ready
+        if rule.probe is not None:
+            self._ask(rule.probe, rule.timeout)
+        else:
+            self._answered(self._engine_says() or Answer(Word.YES, "it runs, and no probe is declared"))
+
+    def due_live(self) -> None:
+        """Time to ask whether it is well."""
+        rule = self._supervisor.spec.live
+        if rule.probe is not None:
+            self._ask(rule.probe, rule.timeout)
+            return
+        answer = self._engine_says()
+        if answer is not None:
+            self._answered(answer)
+
+    def _engine_says(self) -> Answer | None:
+        running = self._supervisor.running
+        said = running.engine_health() if running else None
+        if said is None:
+            return None
+        words = {HealthState.HEALTHY: Word.YES, HealthState.UNHEALTHY: Word.NO, HealthState.UNKNOWN: Word.LOADING}
+        return Answer(words[said.state], said.reason)
+
+    def _ask(self, probe: Probe, timeout: float) -> None:
+        running = self._supervisor.running
+        if self.asking is not None or running is None:
+            return
+        try:
+            self.asking = begin(probe, self._supervisor.spec, running, self._scanner, timeout)
+        except OSError as error:
+            self._answered(Answer(Word.UNASKED, f"could not ask: {error.strerror}"))
+
+    def _answered(self, answer: Answer) -> None:
+        state = self._supervisor.life.state
+        if state is ProcessState.STARTING:
+            self._answered_before_ready(answer)
+        elif state is ProcessState.RUNNING:
+            self._answered_after(answer)
+
+    def _answered_before_ready(self, answer: Answer) -> None:
+        supervisor = self._supervisor
+        if answer.word is Word.YES:
+            stranger = self._stranger()
+            if stranger is None:
+                self._is_ready(answer)
+                return
+            answer = Answer(Word.NO, stranger)
+        health = supervisor.record.snapshot.health
+        phase = health.phase or ("loading" if answer.word is Word.LOADING else None)
+        if (answer.reason, phase) != (health.reason, health.phase):
+            supervisor.record.change(health=Health(HealthState.UNKNOWN, answer.reason, phase, time.time()))
+            supervisor.record.save()
+        patient = time.monotonic() - self._started > _ASK_SLOWER_AFTER
+        every = supervisor.spec.ready.every
+        supervisor.timers.set("ready", max(every, _SLOWER) if patient else every)
+
+    def _stranger(self) -> str | None:
+        """A sentence when the port is answered by somebody who is not of our tree."""
+        supervisor = self._supervisor
+        probe = supervisor.spec.ready.probe
+        port = supervisor.spec.port(getattr(probe, "port", "")) if probe else None
+        if port is None or supervisor.running is None or supervisor.running.owns_listener(port.host) is not False:
+            return None
+        pid = holder(port.host)
+        process = read_process(pid) if pid else None
+        who = f"{process.name} (process {process.pid})" if process else "another program"
+        return f"its port {port.host} is answered by {who}, which is not of this instance"
+
+    def _is_ready(self, answer: Answer) -> None:
+        supervisor, now = self._supervisor, time.time()
+        took = format_duration(time.monotonic() - self._started)
+        self._belief = Belief(HealthState.HEALTHY, answer.reason, yes=1)
+        supervisor.record.change(ready_at=now, health=Health(HealthState.HEALTHY, answer.reason, None, now))
+        supervisor.timers.drop(*_STARTING_TIMERS)
+        supervisor.timers.set("live", supervisor.spec.live.every)
+        supervisor.timers.set("stable", supervisor.spec.restart.reset_after)
+        supervisor.feed(lifecycle.BecameReady(f"ready after {took}"))
+
+    def _answered_after(self, answer: Answer) -> None:
+        supervisor, before = self._supervisor, self._belief
+        self._belief = judge(before, answer, supervisor.spec.live)
+        supervisor.timers.set("live", supervisor.spec.live.every)
+        if self._belief.state is before.state:
+            if self._belief.reason != supervisor.record.snapshot.health.reason:
+                self._tell_health()
+                supervisor.record.save()
+            return
+        self._tell_health()
+        state = supervisor.life.state
+        supervisor.record.note("health", state, state, f"{self._belief.state}: {self._belief.reason}")
+        supervisor.record.save()
+
+    def _tell_health(self) -> None:
+        belief = self._belief
+        self._supervisor.record.change(health=Health(belief.state, belief.reason, None, time.time()))
+
+    def _look_for_phase(self) -> None:
+        self._scanner.advance()
+        supervisor = self._supervisor
+        said = {phase.pattern: phase.says for phase in supervisor.spec.phases}.get(self._scanner.latest or "")
+        health = supervisor.record.snapshot.health
+        if said and said != health.phase:
+            supervisor.record.change(health=health._replace(phase=said))
+            supervisor.record.save()
+
+    # ---- does it move
+
+    def due_progress(self) -> None:
+        """Time to see whether a starting module does anything."""
+        supervisor, now = self._supervisor, time.monotonic()
+        mark = (supervisor.running.progress() if supervisor.running else 0, supervisor.log_size())
+        if mark != self._mark:
+            self._mark, self._moved_at = mark, now
+        quiet = supervisor.spec.ready.stall
+        if now - self._moved_at >= quiet:
+            self._give_up(f"it made no progress for {format_duration(quiet)} before it was ready")
+        else:
+            left = quiet - (now - self._moved_at)
+            supervisor.timers.set("progress", min(left, max(_LOOK_FOR_PROGRESS_EVERY, quiet / 20)))
+
+    def due_limit(self) -> None:
+        """The longest start at all is over."""
+        self._give_up(f"it was not ready within {format_duration(self._supervisor.spec.ready.limit or 0)}")
+
+    def _give_up(self, why: str) -> None:
+        while self._scanner.advance():
+            pass
+        phase = self._supervisor.record.snapshot.health.phase
+        doing = f", while {phase}" if phase else ""
+        self._supervisor.feed(lifecycle.Stalled(f"{why}{doing}; {last_words(self._scanner.last_line)}"))

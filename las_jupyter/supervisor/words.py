@@ -1,0 +1,37 @@
+"""The sentences a supervisor says about ends, starts and what is left."""
+
+from __future__ import annotations
+
+from las_jupyter.core.backend import ExitStatus
+from las_jupyter.core.snapshot import Leftover
+
+_MEANINGS = {
+    "SIGKILL": ": killed from outside, perhaps by the kernel for lack of memory",
+    "SIGSEGV": ": it crashed (segmentation fault)",
+    "SIGABRT": ": it gave up (abort)",
+    "SIGILL": ": it was built for another processor",
+    "SIGBUS": ": a file it had mapped was cut short, or the disk failed",
+}
+
+
+def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0) -> str:
+    """How a main process ended, as one sentence without its full stop."""
+    also = f"; {left} of its processes outlived it and were ended" if left else ""
+    if status.code is None and status.signal is None:
+        return f"it ended, and its exit status is unknown: {status.evidence or 'nobody saw it'}{also}"
+    how = f"with exit code {status.code}" if status.signal is None else f"by {status.signal}"
+    if status.oom:
+        return f"killed because it ran out of memory, ended {how}{also}"
+    if requested:
+        return f"stopped as requested, ended {how}{' after its grace was over' if insisted else ''}{also}"
+    return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
+
+
+def cannot_end(left: tuple[Leftover, ...]) -> str:
+    """What could not be ended, with its number and what it hangs in."""
+    return "cannot be ended: " + ", ".join(f"{each.name} ({each.pid}, {each.why})" for each in left)
+
+
+def last_words(line: str) -> str:
+    """What a starting module was last heard to say."""
+    return f"its last words were: {line}" if line else "it wrote nothing"
