@@ -1,5 +1,7 @@
 """Where a model is, and that a download ends whole or not at all. pip is real; the index is on this machine."""
 
+# ruff: noqa: F811 - a test names the fixtures it wants
+
 import hashlib
 import os
 import signal
@@ -10,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from model_index import gguf, index  # noqa: F401
 from tiny_gguf import gguf_bytes
 
 from las_jupyter.core.errors import DownloadFailed, InvalidModel, UnknownModel
