@@ -8,9 +8,10 @@ step fails, what this start brought up itself is stopped again: a failed start l
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import NamedTuple
 
-from las_jupyter.core.errors import InstanceConflict, LasError, NoSuchInstance, PortTaken
+from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, NoSuchInstance, PortTaken
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
@@ -98,6 +99,7 @@ def _launch_or_join(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: 
 
 def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
     spec = owned(plan.spec)
+    make_data_folder(spec)
     progress.update(f"{spec.name}: launching")
     # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
     with going_on_without_us(progress, spec.name):
@@ -112,6 +114,25 @@ def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, no
         if wait and (snapshot.state is not ProcessState.RUNNING or snapshot.ready_at is None):
             snapshot = wait_ready(rooms.manager, spec.name, progress)
     return Outcome(snapshot, started.reused)
+
+
+def make_data_folder(spec: LaunchSpec) -> None:
+    """
+    Make the instance's own folder where the plan gives it one, closed to others.
+
+    Raises ``LaunchFailed`` when it cannot be made.
+    """
+    for place in (spec.cwd, *(mount.source for mount in spec.mounts)):
+        path = Path(place) if place else None
+        if path is not None and (path.parent.name, path.name) == ("data", spec.name):
+            try:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise LaunchFailed(
+                    f"{spec.name} cannot keep its data.",
+                    cause=f"{path} cannot be made: {error.strerror}",
+                    remedy=f"make room for it, or mend the permissions of {path.parent}",
+                ) from error
 
 
 def owned(spec: LaunchSpec) -> LaunchSpec:
