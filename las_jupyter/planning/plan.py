@@ -85,9 +85,23 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         memory_promised=limits.memory,
         decisions=tuple(decisions),
     )
-    spec = spec._replace(fingerprint=fingerprint(spec))
+    spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     return StartPlan(request, spec, tuple(decisions), _warnings(world), downloads, world.requires)
+
+
+def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
+    """
+    What makes the server. A port that was chosen for the user is no part of it: whoever asks again means the same
+    server, wherever the first one found a place.
+    """
+    if request.port:
+        return fingerprint(spec)
+    # Natively the inner port is the same number again; in a container it is the image's own and stays.
+    anywhere = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in spec.ports)
+    values = _values(request, world, spec.mode, anywhere, spec.gpus)
+    env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
+    return fingerprint(spec._replace(ports=anywhere, argv=_argv(request, world, spec.mode, values, []), env=env))
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:
