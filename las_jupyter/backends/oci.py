@@ -225,9 +225,7 @@ def _give(path: str, user: str | None) -> None:
         os.chown(path, int(uid), int(gid) if gid.isdigit() else -1)
 
 
-def _secret_files(
-    spec: LaunchSpec, secrets: dict[str, str], folder: str
-) -> tuple[tuple[str, ...], tuple[Mount, ...]]:
+def _secret_files(spec: LaunchSpec, secrets: dict[str, str], folder: str) -> tuple[tuple[str, ...], tuple[Mount, ...]]:
     argv, mounts = list(spec.argv), []
     for use in spec.secrets:
         mark = f"{{secret_file:{use.name}}}"

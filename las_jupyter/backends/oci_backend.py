@@ -35,7 +35,7 @@ from las_jupyter.state.files import write_atomic
 PULL_FILE = "pull.json"
 """In the instance's folder while an image is fetched: one object a layer, newest words."""
 
-_INITS = ("docker-init", "tini", "catatonit")
+_INITS = ("docker-init", "tini", "catatonit", "podman-init")
 _FIRST_WORDS = 3.0
 _NO_PROGRAM = re.compile(r"(?:tini|catatonit).*?(?:exec (\S+) failed|failed to exec \S+): (.*)")
 _PULL_EVERY = 0.2
@@ -208,7 +208,7 @@ def _begun(engine: Engine, container: str, spec: LaunchSpec) -> ContainerFacts:
         if facts is None:
             raise EngineError("its container was removed while it started")
         if facts.over:
-            if facts.exit_code in (126, 127):
+            if facts.exit_code in (1, 126, 127):  # catatonit says 1
                 _refuse_missing_program(engine, container, spec)
             return facts
         if facts.status == "running" and _past_init(facts):
@@ -252,5 +252,7 @@ def _enforcement(engine: Engine, spec: LaunchSpec) -> dict[str, str]:
     kept = {name: "engine" for name, value in asked.items() if value}
     kept["pids"] = "engine"
     if not enforced:
-        kept.update({name: "watched" if name == "memory" else "none" for name in ("memory", "cpus", "pids") if name in kept})
+        kept.update(
+            {name: "watched" if name == "memory" else "none" for name in ("memory", "cpus", "pids") if name in kept}
+        )
     return kept

@@ -48,7 +48,13 @@ class OciRunning:
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._exit: ExitStatus | None = None
-        self._closing, self._asked, self._insisting, self._insisted, self._lost_touch = False, False, False, False, False
+        self._closing, self._asked, self._insisting, self._insisted, self._lost_touch = (
+            False,
+            False,
+            False,
+            False,
+            False,
+        )
         self._health = Health()
         self._health_every = health_every
         self._last_usage = Usage()
