@@ -1,8 +1,8 @@
 """
 Start to ready: ``las.start`` against the same server started by hand, in turn, in one run.
 
-``python benchmarks/start.py [RUNS]`` needs the extra ``llamacpp`` and the demo model. By hand means ``Popen`` of the very same
-command line and asking ``/health`` every 5 ms.
+``python benchmarks/start.py [RUNS]`` needs the extra ``llamacpp`` and the demo model. By hand means ``Popen`` of the
+same command line and asking ``/health`` every 5 ms.
 """
 
 from __future__ import annotations
