@@ -17,7 +17,8 @@ lab: ## set everything up and open JupyterLab on the quickstart notebook, with a
 	scripts/python-env lab,llamacpp
 	$(MAKE) --no-print-directory $(PANEL)
 	$(VENV)/python -m las_jupyter.models fetch smollm2-135m
-	PATH="$$PWD/$(VENV):$$PATH" $(VENV)/jupyter lab $(LAB_OPTIONS) notebooks/01_quickstart.ipynb
+	root=$$([ "$$(id -u)" -ne 0 ] || echo --allow-root); \
+	PATH="$$PWD/$(VENV):$$PATH" $(VENV)/jupyter lab $$root $(LAB_OPTIONS) notebooks/01_quickstart.ipynb
 
 test: ## set everything up and pass all tests
 	scripts/test
@@ -34,8 +35,9 @@ format: ## format Python and TypeScript
 
 javascript: $(PANEL) ## build the panel's JavaScript
 
+# `install --no-save` takes the locked versions as `ci` does, and bears a mirror that lacks other platforms' optional packages.
 js/node_modules/.package-lock.json: js/package.json js/package-lock.json
-	cd js && ../$(NODE) npm ci --no-fund --no-audit --loglevel=error
+	cd js && ../$(NODE) npm install --no-save --no-fund --no-audit --loglevel=error
 	@touch $@
 
 $(PANEL): js/node_modules/.package-lock.json $(JS_SOURCES)

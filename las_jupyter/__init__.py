@@ -14,15 +14,16 @@ __version__ = "0.1.0"
 _HOMES = {
     "aio": "las_jupyter.stack.aio",
     **dict.fromkeys(
-        ("config", "doctor", "events", "get", "health", "logs", "modules", "panel", "plan", "remove", "restart",
-         "start", "status", "stop", "trust"),
+        ("config", "doctor", "events", "get", "modules", "panel", "plan", "remove", "restart", "start", "status"),
         "las_jupyter.stack.verbs",
     ),
+    "stop": "las_jupyter.stack.verbs",
+    "trust": "las_jupyter.stack.verbs",
     "Instance": "las_jupyter.stack.instance",
     "LasError": "las_jupyter.core.errors",
     "load_ipython_extension": "las_jupyter.magics",
     "unload_ipython_extension": "las_jupyter.magics",
-}  # fmt: skip
+}
 
 __all__ = sorted([*_HOMES, "__version__"])
 

@@ -12,21 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from required import required
 
 ALLOWED_SKIPS = Path(__file__).parent / "allowed-skips.txt"
-
-
-def required(what: str) -> bool:
-    """Whether a missing ``what`` is a failure in this run."""
-    words = os.environ.get("LAS_TEST_REQUIRE", "").split(",")
-    return what in words or "all" in words
-
-
-def missing(what: str, why: str) -> None:
-    """Skip the test because ``what`` is not here, or fail it where it is required."""
-    if required(what):
-        pytest.fail(f"{what} is required here: {why}", pytrace=False)
-    pytest.skip(f"{what}: {why}")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from las_jupyter.core.errors import InstanceConflict, NoSuchInstance, PlanRefused, UnknownModule
 from las_jupyter.core.launch import Decision, LaunchSpec, Port, SecretUse
 from las_jupyter.core.request import StartPlan, StartRequest
-from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot
+from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot, Usage
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.stack.rooms import ModuleRow, OnBytes, SettingRow
 from las_jupyter.stack.stack import Stack
@@ -94,7 +94,7 @@ class SmallManager:
         return self.specs[name]
 
     def secrets(self, name: str) -> dict[str, str]:
-        return self.keys[name]
+        return self.keys.get(name, {})
 
     def wait_ready(self, name: str, *, timeout: float | None = None, on_change: Any = None) -> Snapshot:
         self.calls.append(("wait_ready", timeout))
@@ -120,6 +120,7 @@ class SmallManager:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} runs.", remedy=f"%las stop {name}")
         del self.known[name]
+        self.keys.pop(name, None)
 
     def events(self, name: str) -> tuple[EventRecord, ...]:
         return (
@@ -127,11 +128,11 @@ class SmallManager:
             EventRecord(NOW - 1, "ready", "starting", "running", "HTTP 200", 1),
         )
 
-    def watch(self, names: Any = None) -> Iterator[Snapshot]:
+    def watch(self, names: Any = None, stop: Any = None) -> Iterator[Snapshot]:
         yield from self.snapshots()
 
-    def usage(self, name: str) -> None:
-        return None
+    def usage(self, name: str) -> Usage | None:
+        return Usage(cpu_seconds=1.5, memory=3 * 2**20, processes=1, source="PSS", at=NOW)
 
     def log(self, name: str, generation: int | None = None) -> SmallLog:
         self.calls.append(("log", (name, generation)))
@@ -175,6 +176,9 @@ class SmallHouse:
     def modules(self) -> list[ModuleRow]:
         row = ModuleRow("llama.cpp", "1.0", ("native",), "runtime", "bundled", True, "", "runs GGUF models")
         return [row, row._replace(name="db", category="database", note="needs <podman>")]
+
+    def broken_manifests(self) -> list[str]:
+        return []
 
     def models(self) -> list[str]:
         return ["smollm2-135m"]

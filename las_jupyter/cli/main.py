@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
     except KeyboardInterrupt as error:
         told: list[str] = getattr(error, "lines", list)()
-        print("\n".join(["", *told]), file=sys.stderr)
+        print("\n".join(["", *map(_in_terminal_words, told)]), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does. Python would complain once more at its end.
@@ -104,8 +104,12 @@ def _refuse_what_needs_a_kernel(command: Command) -> None:
 
 def _print(answer: Any, asked: Asked) -> None:
     from las_jupyter.display.data import as_data
+    from las_jupyter.display.text import LogText
 
-    print(json.dumps(as_data(answer), ensure_ascii=False, indent=2) if asked.json else repr(answer))
+    if asked.json:
+        print(json.dumps(as_data(answer), ensure_ascii=False, indent=2))
+    else:
+        print(repr(answer) if isinstance(answer, LogText) else _in_terminal_words(repr(answer)))
 
 
 def _show_error(error: LasError, asked: Asked) -> None:
@@ -117,11 +121,11 @@ def _show_error(error: LasError, asked: Asked) -> None:
 
         print(json.dumps(error_data(error), ensure_ascii=False, indent=2))
         return
-    print("\n".join(_for_terminal(line) for line in error.lines()), file=sys.stderr)
+    print("\n".join(_in_terminal_words(line) for line in error.lines()), file=sys.stderr)
 
 
-def _for_terminal(line: str) -> str:
-    """Remedies are written for a cell; in a terminal the same verb has another first word."""
+def _in_terminal_words(text: str) -> str:
+    """Advice is written for a cell; in a terminal the same verb has another first word."""
     from las_jupyter.display.words import plain
 
-    return plain(line).replace("%las ", f"{PREFIX} ")
+    return plain(text).replace("%las ", f"{PREFIX} ")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class ProcessState(StrEnum):
+class Word(StrEnum):
+    """A word of ours; a cell that ends in ``llm.state`` shows ``'running'`` and not how it is made."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class ProcessState(Word):
     """Where the instance's process is in its life. ``BACKOFF`` is the wait between configured restarts."""
 
     STARTING = "starting"
@@ -26,7 +33,7 @@ class ProcessState(StrEnum):
         )
 
 
-class HealthState(StrEnum):
+class HealthState(Word):
     """What the last probes said. ``UNKNOWN`` is a value: not asked, could not ask, or still loading."""
 
     HEALTHY = "healthy"
@@ -34,14 +41,14 @@ class HealthState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Mode(StrEnum):
+class Mode(Word):
     """How a module is executed."""
 
     NATIVE = "native"
     CONTAINER = "container"
 
 
-class RestartPolicy(StrEnum):
+class RestartPolicy(Word):
     """When the supervisor starts the module again by itself; ``NO`` unless the user configured it."""
 
     NO = "no"
@@ -49,7 +56,7 @@ class RestartPolicy(StrEnum):
     ALWAYS = "always"
 
 
-class Lifetime(StrEnum):
+class Lifetime(Word):
     """Whether an instance outlives the kernel that started it."""
 
     DETACHED = "detached"

@@ -364,7 +364,8 @@ def serve(params: Any, wheel: Any) -> NoReturn:
         sys.exit(1)
     wait_for_a_signal()
     print("srv  terminate: asked to stop, exiting", file=sys.stderr, flush=True)
-    # No clean-up on purpose: ``del server`` would wait for the batch being computed, and nothing needs saving.
+    # No clean-up on purpose: ``del server`` did not return within a minute while a prompt was read,
+    # and nothing needs saving.
     assert server is not None
     os._exit(0)
 

@@ -70,8 +70,8 @@ class Positional(NamedTuple):
 
 class Verb(NamedTuple):
     """
-    One verb. ``engine_args``: everything after ``--`` goes to the engine. ``api`` is the function of the same meaning
-    in Python, empty where there is none.
+    One verb. ``engine_args``: everything after ``--`` goes to the engine. ``api`` is the method of ``Stack``
+    behind it, empty where there is none.
     """
 
     name: str

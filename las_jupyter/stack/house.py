@@ -1,5 +1,5 @@
 """
-The real rooms behind the stack, each imported when first needed.
+The real rooms behind the stack.
 
 Settings, catalog and state folder are read anew at every call: a person who edits a file or the environment in a
 running notebook sees the change at the next verb.
@@ -8,17 +8,28 @@ running notebook sees the change at the next verb.
 from __future__ import annotations
 
 import functools
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.states import Mode
+from las_jupyter.manifests.catalog import Entry, load_catalog
+from las_jupyter.manifests.trust import trust
+from las_jupyter.models.fetch import NeedsDownload, fetch, locate
+from las_jupyter.models.named import NAMED_MODELS
+from las_jupyter.models.reference import parse
+from las_jupyter.planning.plan import decide
+from las_jupyter.runtime.manager import Manager as RuntimeManager
+from las_jupyter.settings.load import LoadedSettings, load_settings
+from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
+from las_jupyter.stack.survey import survey
+from las_jupyter.state.paths import StatePaths, default_paths
 
 
 @functools.lru_cache(maxsize=8)
-def _manager(paths: Any) -> Manager:
-    manager: Manager = import_module("las_jupyter.runtime.manager").Manager(paths)
-    return manager
+def _manager(paths: StatePaths) -> RuntimeManager:
+    return RuntimeManager(paths)
 
 
 class House:
@@ -26,59 +37,70 @@ class House:
 
     @property
     def manager(self) -> Manager:
-        return _manager(import_module("las_jupyter.state.paths").default_paths())
+        return _manager(_paths(load_settings()))
 
     def plan(self, request: StartRequest) -> StartPlan:
-        decide = import_module("las_jupyter.planning.plan").decide
-        survey = import_module("las_jupyter.stack.survey").survey
-        settings = _settings()
-        plan: StartPlan = decide(request, survey(request, settings, _catalog(settings), self.manager))
-        return plan
+        settings = load_settings()
+        world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
+        return decide(request, world)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         if not plan.downloads or plan.spec.model is None:
             return False
-        reference = import_module("las_jupyter.models.reference").parse(plan.spec.model)
-        models = import_module("las_jupyter.models.fetch")
-        cache = _settings().models.cache_dir
-        if not isinstance(models.locate(reference, cache), models.NeedsDownload):
+        reference = parse(plan.spec.model)
+        cache = load_settings().models.cache_dir
+        if not isinstance(locate(reference, cache), NeedsDownload):
             return False
-        models.fetch(reference, cache, lambda at: on_bytes(f"{reference.short_name} ({at.doing})", at.done, at.total))
+        fetch(reference, cache, lambda at: on_bytes(f"{reference.short_name} ({at.doing})", at.done, at.total))
         return True
 
     def modules(self) -> list[ModuleRow]:
-        return [_module_row(entry) for entry in _catalog(_settings()).entries]
+        catalog = load_catalog(load_settings())
+        return [_module_row(entry) for entry in catalog.entries]
+
+    def broken_manifests(self) -> list[str]:
+        return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
 
     def models(self) -> list[str]:
-        return sorted(import_module("las_jupyter.models.named").NAMED_MODELS)
+        return sorted(NAMED_MODELS)
 
     def settings(self) -> list[SettingRow]:
-        return [SettingRow(key, str(value), source) for key, value, source in _settings().explain()]
+        return [SettingRow(key, str(value), source) for key, value, source in load_settings().explain()]
 
     def trust(self, path: str) -> str:
-        return str(import_module("las_jupyter.manifests.trust").trust(path))
+        return trust(path)
 
     def doctor(self) -> Any:
-        return import_module("las_jupyter.stack.doctor").doctor()
+        return doctor()
 
 
-def _settings() -> Any:
-    return import_module("las_jupyter.settings").load_settings()
+def _paths(settings: LoadedSettings) -> StatePaths:
+    return default_paths(_text(settings.runtime.log_dir), _text(settings.state_dir))
 
 
-def _catalog(settings: Any) -> Any:
-    return import_module("las_jupyter.manifests.catalog").load_catalog(settings)
+def _text(place: Path | None) -> str | None:
+    return None if place is None else str(place)
 
 
-def _module_row(entry: Any) -> ModuleRow:
+def _module_row(entry: Entry) -> ModuleRow:
     manifest = entry.manifest
     return ModuleRow(
         manifest.name,
         manifest.version,
-        tuple(str(mode) for mode in manifest.runtime.modes),
+        tuple(manifest.runtime.modes),
         manifest.category,
         entry.origin,
         entry.trusted,
-        "",
+        _in_the_way(entry),
         manifest.description,
     )
+
+
+def _in_the_way(entry: Entry) -> str:
+    """What keeps a module from being started at all, or in one of its modes; empty when nothing does."""
+    missing = [entry.manifest.missing(mode) for mode in (Mode.NATIVE, Mode.CONTAINER)]
+    if all(missing):
+        return f"no: {missing[0]}"
+    if not entry.trusted and missing[0] is None:
+        return f"not natively: {entry.standing}; %las trust {entry.path}"
+    return ""

@@ -70,17 +70,25 @@ def moment(since: str | float, now: float) -> float:
 
 
 def follow_lines(manager: Manager, name: str, tail: int) -> Iterator[str]:
-    """Whole lines as they come, across restarts, until the instance has ended or was removed."""
+    """
+    The last ``tail`` lines, then whole lines as they come, across restarts, until it has ended or was removed.
+
+    Where it begins is decided now, not when the first line is asked for.
+    """
     generation = manager.snapshot(name).generation
     log = manager.log(name, generation)
-    yield from (plain(line) for line in log.tail(tail))
-    offset: int | None = log.size
+    return _from(manager, name, generation, log, log.size, log.tail(tail))
+
+
+def _from(manager: Manager, name: str, generation: int, log: Any, offset: int, before: list[str]) -> Iterator[str]:
+    yield from (plain(line) for line in before)
     while True:
         yield from _lines(log.follow(offset, stop=lambda at=generation: _over(manager, name, at)))
         current = _generation(manager, name)
-        if current is None or current == generation:
+        if current is None or current <= generation:
             return
-        generation, offset = current, 0
+        # One by one: a restart that came right after another must not swallow what was written in between.
+        generation, offset = generation + 1, 0
         log = manager.log(name, generation)
 
 

@@ -125,9 +125,9 @@ def _one_of(kind: type[E], word: str, what: str) -> E:
 def _port(port: int | None) -> int | None:
     if port is None:
         return None
-    if type(port) is int and 0 < port < 65536:
+    if type(port) is int and 0 <= port < 65536:
         return port
-    raise BadRequest(f"port cannot be {port!r}.", cause="a port is a number from 1 to 65535")
+    raise BadRequest(f"port cannot be {port!r}.", cause="a port is a number from 1 to 65535, or 0 for a free one")
 
 
 def _cores(cpus: float | None) -> float | None:

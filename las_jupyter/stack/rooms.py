@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from las_jupyter.core.launch import LaunchSpec
@@ -63,7 +63,7 @@ class Manager(Protocol):
     def restart(self, name: str) -> Snapshot: ...
     def remove(self, name: str) -> None: ...
     def events(self, name: str) -> tuple[EventRecord, ...]: ...
-    def watch(self, names: Iterable[str] | None = None) -> Iterator[Snapshot]: ...
+    def watch(self, names: list[str] | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]: ...
     def usage(self, name: str) -> Usage | None: ...
     def log(self, name: str, generation: int | None = None) -> Any: ...
 
@@ -104,6 +104,9 @@ class Rooms(Protocol):
 
     def modules(self) -> list[ModuleRow]:
         """The catalog."""
+
+    def broken_manifests(self) -> list[str]:
+        """A sentence for each manifest that could not be read."""
 
     def models(self) -> list[str]:
         """Names of models we know, for completion."""

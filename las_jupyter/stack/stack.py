@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import StartPlan
-from las_jupyter.core.snapshot import EventRecord, Snapshot
+from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.display.lists import events_table, health_table, modules_table, settings_table
 from las_jupyter.display.plans import ReadablePlan
 from las_jupyter.display.progress import Progress, progress_here
@@ -28,7 +28,7 @@ from las_jupyter.stack.reading import follow_lines, read_log
 from las_jupyter.stack.requests import StartOptions, Word, start_request
 from las_jupyter.stack.rooms import ModuleRow, Rooms, SettingRow
 from las_jupyter.stack.starting import bring_up
-from las_jupyter.stack.waiting import telling, wait_ready
+from las_jupyter.stack.waiting import interruptible, telling, wait_ready
 
 Reporter = Callable[[], Progress]
 
@@ -80,12 +80,10 @@ class Stack:
         before = self.snapshot(name)
         if not before.state.alive:
             return Text(f"{name} was not running: {before.reason}", data=before)
+        seconds = start_request("any", {"grace": grace}).grace
         progress = self._reporter()
-        try:
-            seconds = start_request("any", {"grace": grace}).grace
+        with interruptible(progress, f"Stopped waiting; {name} goes on ending.", f"%las status {name}"):
             after = self.rooms.manager.stop(name, grace=seconds, on_change=telling(progress, "stopping"))
-        finally:
-            progress.close()
         how = after.exit.text if after.exit and after.exit.text else after.reason
         return Text(f"{name} stopped: {how}", data=after)
 
@@ -130,7 +128,7 @@ class Stack:
 
     def status(self, name: str | None = None) -> Table[Snapshot]:
         """Every instance, or the one named, as a table of snapshots."""
-        return status_table(self._snapshots(name), now=self._clock())
+        return status_table([self._measured(each) for each in self._snapshots(name)], now=self._clock())
 
     def health(self, name: str | None = None) -> Table[Snapshot]:
         """How instances are, why we believe so, and when they were last asked."""
@@ -175,9 +173,30 @@ class Stack:
         """All instances."""
         return self.rooms.manager.snapshots()
 
-    def watch(self) -> Iterator[Snapshot]:
-        """Every change of any instance as it happens; endless."""
-        return self.rooms.manager.watch()
+    def watch(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]:
+        """Every change of any instance as it happens, new ones included, until ``stop`` says so."""
+        return self.rooms.manager.watch(None, stop)
+
+    def usage(self, name: str) -> Usage | None:
+        """What it uses now; None when it does not run or nobody can tell."""
+        return self.rooms.manager.usage(name)
+
+    def log_reader(self, name: str) -> Any:
+        """The reader of its last start's log, for whoever reads by offset."""
+        return self.rooms.manager.log(name)
+
+    def command(self, verb: str, name: str) -> None:
+        """What a button asks for: ``stop``, ``restart``, ``start`` (again, as it was) or ``rm``."""
+        manager = self.rooms.manager
+        match verb:
+            case "stop":
+                manager.stop(name)
+            case "restart" | "start":
+                manager.restart(name)
+            case "rm":
+                manager.remove(name)
+            case _:
+                raise BadRequest(f"There is no verb {verb!r} for a button.")
 
     def spec(self, name: str) -> LaunchSpec:
         """What was decided for it."""
@@ -191,7 +210,7 @@ class Stack:
 
     def modules(self) -> Table[ModuleRow]:
         """What can be started here."""
-        return modules_table(self.rooms.modules())
+        return modules_table(self.rooms.modules(), notes=tuple(self.rooms.broken_manifests()))
 
     def trust(self, path: Word) -> Text:
         """Allow a manifest file to run natively as long as its content stays the same."""
@@ -224,6 +243,12 @@ class Stack:
             return None
 
     # ---- names
+
+    def _measured(self, snapshot: Snapshot) -> Snapshot:
+        """With what it uses now, where it runs and its supervisor answers."""
+        if not snapshot.state.alive:
+            return snapshot
+        return snapshot._replace(usage=self.rooms.manager.usage(snapshot.name) or snapshot.usage)
 
     def _snapshots(self, name: str | None) -> list[Snapshot]:
         if name is not None:

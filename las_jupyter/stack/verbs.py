@@ -64,8 +64,6 @@ restart = _verb(Stack.restart)
 remove = _verb(Stack.remove)
 get = _verb(Stack.get)
 status = _verb(Stack.status)
-health = _verb(Stack.health)
-logs = _verb(Stack.logs)
 events = _verb(Stack.events)
 plan = _verb(Stack.plan)
 modules = _verb(Stack.modules)
@@ -75,7 +73,12 @@ config = _verb(Stack.config)
 doctor = _verb(Stack.doctor)
 
 VERBS = (
-    *("config", "doctor", "events", "get", "health", "logs", "modules", "panel", "plan"),
+    *("config", "doctor", "events", "get", "modules", "panel", "plan"),
     *("remove", "restart", "start", "status", "stop", "trust"),
 )
-"""Every function here that is public as ``las.NAME`` and awaitable as ``las.aio.NAME``."""
+"""
+Every function here that is public as ``las.NAME`` and awaitable as ``las.aio.NAME``.
+
+``health`` and ``logs`` are not among them: they are rooms of this package, and an import of the room would put the
+module in the function's place. Ask the instance: ``las.get(name).logs()``.
+"""

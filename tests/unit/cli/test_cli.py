@@ -25,6 +25,12 @@ def test_a_start_prints_the_instance_and_ends_well(house, capsys):
     assert capsys.readouterr().out == "<llama.cpp: llama.cpp, native, running, healthy, http://127.0.0.1:8080>\n"
 
 
+def test_advice_names_the_command_and_not_the_magic(house, capsys):
+    main(["status"])
+
+    assert "Start one with: las-jupyter start llama.cpp" in capsys.readouterr().out
+
+
 def test_json_is_one_document(house, capsys):
     main(["start", "llama.cpp"])
     capsys.readouterr()

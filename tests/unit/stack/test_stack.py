@@ -5,7 +5,16 @@ import os
 import pytest
 from small_house import NOW, small_stack
 
-from las_jupyter.core.errors import BadRequest, InstanceConflict, LaunchFailed, NoSuchInstance, PlanRefused, StopFailed
+from las_jupyter.core.errors import (
+    BadRequest,
+    InstanceConflict,
+    LaunchFailed,
+    NoSuchInstance,
+    PlanRefused,
+    PortTaken,
+    StartTimeout,
+    StopFailed,
+)
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.stack.waiting import WaitInterrupted
 
@@ -35,7 +44,48 @@ def test_starting_what_runs_returns_it_and_says_so():
 
     assert again.name == "llama.cpp"
     assert "Reusing llama.cpp on port 8080 (pid 4711), started 5.0 s ago." in told.notes
-    assert [call for call in house.manager.calls if call[0] == "wait_ready"] == [("wait_ready", None)]
+    assert len([call for call in house.manager.calls if call[0] == "wait_ready"]) == 1
+
+
+def test_two_equal_wishes_at_once_are_one_server_though_the_slower_saw_its_port_taken():
+    stack, house, told = small_stack()
+    stack.start("llama.cpp")
+    looks = iter(["llama.cpp:None with port 8081", "llama.cpp:None"])
+    planned = house.plan
+
+    def plan(request):
+        decided = planned(request)
+        return decided._replace(spec=decided.spec._replace(fingerprint=next(looks)))
+
+    house.plan = plan
+
+    assert stack.start("llama.cpp").port == 8080
+    assert told.notes[-1].startswith("Reusing llama.cpp")
+
+
+def test_a_port_that_this_very_instance_took_meanwhile_is_no_refusal():
+    stack, house, _ = small_stack()
+    planned, first = house.plan, [PortTaken("Port 8080 is taken.")]
+
+    def plan(request):
+        if first:
+            raise first.pop()
+        return planned(request)
+
+    house.plan = plan
+
+    assert stack.start("llama.cpp", port=8080).port == 8080
+
+
+def test_a_start_while_it_is_being_stopped_waits_for_the_end_and_starts_it_again():
+    stack, house, _ = small_stack()
+    stack.start("llama.cpp")
+    house.manager.known["llama.cpp"] = house.manager.known["llama.cpp"]._replace(state=ProcessState.STOPPING)
+
+    llm = stack.start("llama.cpp")
+
+    assert llm.state is ProcessState.RUNNING
+    assert [what for what, _ in house.manager.calls][-4:] == ["start", "stop", "start", "wait_ready"]
 
 
 def test_another_spec_under_a_running_name_is_a_conflict():
@@ -56,6 +106,19 @@ def test_a_key_is_made_for_every_secret_and_never_twice_the_same():
     assert two
     assert one != two
     assert len(one) > 30
+
+
+def test_a_key_stays_over_a_stop_and_goes_with_a_removal():
+    stack, _, _ = small_stack()
+    llm = stack.start("llama.cpp")
+    key = llm.api_key
+    llm.stop()
+
+    assert stack.start("llama.cpp").api_key == key
+
+    llm.stop()
+    llm.remove()
+    assert stack.start("llama.cpp").api_key != key
 
 
 def test_a_model_that_is_missing_is_fetched_and_the_plan_made_again():
@@ -137,6 +200,47 @@ def test_an_interrupt_stops_the_waiting_and_not_the_server():
 
     assert "Stopped waiting for llama.cpp" in caught.value.lines()[0]
     assert stack.get("llama.cpp").state is ProcessState.STARTING
+
+
+def test_while_nothing_changes_the_line_goes_on():
+    stack, house, told = small_stack()
+    slices = iter([StartTimeout("not ready after 1 s"), StartTimeout("not ready after 1 s")])
+
+    def slow(name: str) -> None:
+        for timed_out in slices:
+            raise timed_out
+        house.manager.become_ready(name)
+
+    house.manager.on_wait = slow
+
+    assert stack.start("llama.cpp").state is ProcessState.RUNNING
+    assert len([text for text, _ in told.updates if text.startswith("llama.cpp: starting")]) >= 3
+
+
+def test_a_time_out_of_the_caller_names_its_own_seconds_and_stops_nothing():
+    stack, house, _ = small_stack()
+    llm = stack.start("llama.cpp", wait=False)
+
+    def never(name: str) -> None:
+        raise StartTimeout("not ready after 0.5 s")
+
+    house.manager.on_wait = never
+    with pytest.raises(StartTimeout, match=r"llama.cpp is not ready after 0.5 s; it goes on starting."):
+        llm.wait_ready(timeout=0.5)
+
+    assert llm.state is ProcessState.STARTING
+
+
+def test_a_start_that_stalled_is_told_in_the_words_of_the_supervisor():
+    stack, house, _ = small_stack()
+
+    def stalled(name: str) -> None:
+        house.manager.known[name] = house.manager.known[name]._replace(state=ProcessState.FAILED)
+        raise StartTimeout("no progress for 120 s")
+
+    house.manager.on_wait = stalled
+    with pytest.raises(StartTimeout, match="no progress for 120 s"):
+        stack.start("llama.cpp")
 
 
 def test_a_lifetime_of_the_kernel_names_this_process_as_the_owner():
@@ -360,6 +464,42 @@ def test_status_shows_the_running_before_the_ended():
     assert stack.status()["a"].exit.at == NOW
 
 
+def test_status_shows_what_a_running_instance_uses():
+    stack, _, _ = small_stack()
+    llm = stack.start("llama.cpp")
+
+    assert stack.status().records[0]["memory"] == "3.0 MiB"
+    llm.stop()
+    assert stack.status().records[0]["memory"] == ""
+
+
+def test_an_interrupted_stop_says_that_it_goes_on():
+    stack, house, _ = small_stack()
+    llm = stack.start("llama.cpp")
+
+    def interrupt(name: str, **_: object) -> None:
+        raise KeyboardInterrupt
+
+    house.manager.stop = interrupt
+    with pytest.raises(WaitInterrupted) as caught:
+        llm.stop()
+
+    assert caught.value.lines() == ["Stopped waiting; llama.cpp goes on ending.", "→ %las status llama.cpp"]
+
+
+def test_an_interrupted_download_starts_nothing_and_says_so():
+    stack, house, _ = small_stack()
+
+    def interrupt(plan: object, on_bytes: object) -> None:
+        raise KeyboardInterrupt
+
+    house.fetch = interrupt
+    with pytest.raises(WaitInterrupted, match="Stopped fetching m; nothing half-fetched is left"):
+        stack.start("llama.cpp", model="m")
+
+    assert house.manager.known == {}
+
+
 def test_settings_can_be_narrowed_to_a_group():
     stack, _, _ = small_stack()
 
@@ -372,7 +512,7 @@ def test_settings_can_be_narrowed_to_a_group():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"port": 0}, "port cannot be 0."),
+        ({"port": 65536}, "port cannot be 65536."),
         ({"port": True}, "port cannot be True."),
         ({"memory": "much"}, "memory cannot be 'much'."),
         ({"memory": 0}, "memory cannot be 0."),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import threading
+from pathlib import Path
 
 import pytest
 from small_house import small_stack
@@ -48,7 +50,11 @@ def test_every_public_attribute_of_an_instance_is_there_awaited(house):
         assert getattr(llm, name, "missing") != "missing", name
 
 
-def test_every_verb_is_public():
+def test_every_verb_is_public_and_no_room_takes_its_place():
+    for room in Path(las.__file__).parent.iterdir():
+        if (room / "__init__.py").exists():
+            importlib.import_module(f"las_jupyter.{room.name}")
+
     assert all(getattr(las, name) is getattr(verbs, name) for name in verbs.VERBS)
 
 

@@ -1,0 +1,200 @@
+// @vitest-environment happy-dom
+import { beforeEach, expect, test, vi } from "vitest";
+import type { Card } from "../generated/wire";
+import panel from "./index";
+import type { FromKernel, LogMessage, Model, State, ToKernel } from "./model";
+
+function card(changes: Partial<Card> = {}): Card {
+  return {
+    name: "chat",
+    module: "llama.cpp",
+    mode: "native",
+    backend: "native",
+    state: "running",
+    alive: true,
+    light: "healthy",
+    reason: "ready after 1 s",
+    health: "/health answers 200",
+    phase: null,
+    model: "m",
+    url: "http://127.0.0.1:8080",
+    pid: 7,
+    container: null,
+    generation: 1,
+    started_at: 1,
+    ready_at: 2,
+    restarts: 0,
+    next_restart_at: null,
+    lifetime: "detached",
+    supervised: true,
+    warnings: [],
+    limits: [],
+    decisions: [{ subject: "mode", choice: "native", reason: "the manifest prefers it" }],
+    memory: 1024,
+    cpu: 0.5,
+    memory_history: [1, 2],
+    cpu_history: [0.1, 0.5],
+    ...changes,
+  };
+}
+
+class Kernel implements Model {
+  state: State = { cards: [], beat: 0, notice: "", only: "" };
+  heard: ToKernel[] = [];
+  private handlers = new Map<string, Set<(...args: never[]) => void>>();
+  get<K extends keyof State>(key: K): State[K] {
+    return this.state[key];
+  }
+  on(event: string, handler: (...args: never[]) => void) {
+    this.handlers.set(event, (this.handlers.get(event) ?? new Set()).add(handler));
+  }
+  off(event: string, handler: (...args: never[]) => void) {
+    this.handlers.get(event)?.delete(handler);
+  }
+  send(content: ToKernel) {
+    this.heard.push(content);
+  }
+  fire(event: string, ...args: unknown[]) {
+    for (const handler of this.handlers.get(event) ?? []) handler(...(args as never[]));
+  }
+  show(...cards: Card[]) {
+    this.state.cards = cards;
+    this.fire("change:cards");
+  }
+  say(message: FromKernel) {
+    this.fire("msg:custom", message);
+  }
+  get listeners() {
+    return [...this.handlers.values()].reduce((sum, each) => sum + each.size, 0);
+  }
+}
+
+function log(text: string, changes: Partial<LogMessage> = {}): LogMessage {
+  return {
+    t: "log",
+    name: "chat",
+    generation: 1,
+    reset: true,
+    offset: 0,
+    next: text.length,
+    trimmed: 0,
+    text,
+    ...changes,
+  };
+}
+
+let kernel: Kernel;
+let el: HTMLElement;
+let undo: () => void;
+const $ = <T extends HTMLElement>(selector: string) => el.querySelector<T>(selector);
+const click = (testid: string) => $(`[data-testid="${testid}"]`)?.click();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  kernel = new Kernel();
+  el = document.createElement("div");
+  document.body.replaceChildren(el);
+  undo = panel.render({ model: kernel, el });
+});
+
+test("a running instance is a card with its light as a word, a shape and a colour", () => {
+  kernel.show(card());
+
+  expect($(".las-word")?.textContent).toBe("Healthy");
+  expect($(".las-light")?.dataset.light).toBe("healthy");
+});
+
+test("a card that goes away takes its log with it", () => {
+  kernel.show(card());
+  kernel.show();
+
+  expect($(".las-card")).toBeNull();
+  expect(kernel.heard).toContainEqual({ t: "close", name: "chat" });
+});
+
+test("stop asks once more, because a loaded model is lost by it", () => {
+  kernel.show(card());
+  click("stop");
+  expect(kernel.heard.filter((each) => each.t === "do")).toEqual([]);
+  click("confirm");
+
+  expect(kernel.heard).toContainEqual({ t: "do", id: 1, verb: "stop", name: "chat" });
+});
+
+test("a click that a busy kernel does not acknowledge is shown as queued", () => {
+  kernel.show(card({ state: "failed", alive: false, light: "failed" }));
+  click("start");
+  vi.advanceTimersByTime(1500);
+
+  expect($(".las-told")?.textContent).toContain("Queued");
+});
+
+test("an error of the kernel is drawn in the card, word for word", () => {
+  kernel.show(card({ state: "failed", alive: false, light: "failed" }));
+  click("start");
+  kernel.say({ t: "done", id: 1, error: ["LaunchFailed: no", "→ <b>try</b>"] });
+
+  expect($(".las-told")?.textContent).toBe("LaunchFailed: no\n→ <b>try</b>");
+  expect($(".las-told b")).toBeNull();
+});
+
+test("every focusable element keeps JupyterLab's shortcuts away", () => {
+  kernel.show(card());
+  const focusable = el.querySelectorAll("button, input, summary, [tabindex]");
+
+  expect(focusable.length).toBeGreaterThan(5);
+  for (const each of focusable) expect(each.getAttribute("data-lm-suppress-shortcuts")).toBe("true");
+});
+
+test("log text is text, whatever it holds", async () => {
+  kernel.show(card());
+  kernel.say(log("<script>alert(1)</script>\n\u001b[31mred\u001b[0m plain\n"));
+  await vi.advanceTimersByTimeAsync(50);
+
+  expect($(".las-log-rows")?.textContent).toContain("<script>alert(1)</script>");
+  expect($(".las-log-rows script")).toBeNull();
+  expect($(".las-log-rows span[style]")?.textContent).toBe("red");
+});
+
+test("a gap in the log makes the page ask for a fresh beginning", () => {
+  kernel.show(card());
+  kernel.say(log("one\n"));
+  kernel.heard = [];
+  kernel.say(log("three\n", { reset: false, offset: 8, next: 14 }));
+
+  expect(kernel.heard).toEqual([{ t: "log", name: "chat", generation: null, offset: null }]);
+});
+
+test("the filter leaves only lines that hold the words", async () => {
+  kernel.show(card());
+  kernel.say(log("alpha\nbeta\n"));
+  const filter = $<HTMLInputElement>(".las-log-filter");
+  if (filter) filter.value = "BET";
+  filter?.dispatchEvent(new Event("input"));
+  await vi.advanceTimersByTimeAsync(50);
+
+  expect($(".las-log-rows")?.textContent).toBe("beta");
+});
+
+test("a kernel that falls silent greys the panel and says that the servers run on", () => {
+  kernel.show(card());
+  vi.advanceTimersByTime(9000);
+
+  expect($(".las-panel")?.classList.contains("las-stale")).toBe(true);
+  expect($(".las-banner")?.textContent).toContain("the servers run on");
+});
+
+test("a beat of the kernel makes the panel fresh again", () => {
+  vi.advanceTimersByTime(9000);
+  kernel.fire("change:beat");
+
+  expect($(".las-panel")?.classList.contains("las-stale")).toBe(false);
+});
+
+test("a view that is taken away leaves nothing behind", () => {
+  kernel.show(card());
+  undo();
+
+  expect(el.children.length).toBe(0);
+  expect(kernel.listeners).toBe(0);
+});

@@ -1,0 +1,1 @@
+"""What can be run: the schema, the catalog, trust."""

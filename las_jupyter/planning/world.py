@@ -1,0 +1,88 @@
+"""Everything a plan depends on, as one frozen value. ``stack.survey`` takes the picture; planning only looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from las_jupyter.core.launch import LaunchSpec, LogRule, RestartRule
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import Mode
+from las_jupyter.policy.rules import PolicyVerdict
+
+if TYPE_CHECKING:
+    from las_jupyter.manifests.catalog import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The program found for native execution, or why there is none and what installs it."""
+
+    argv: tuple[str, ...] | None
+    version: str = ""
+    why: str = ""
+    remedy: str = ""
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """The model: ``path`` where it is or will be, the name it is served under, and what must be fetched first."""
+
+    text: str
+    path: str
+    alias: str
+    download: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Whether a backend can be used now, and if not, why and what cures it."""
+
+    name: str
+    mode: Mode
+    unavailable: str | None = None
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the machine has now. Sizes in bytes."""
+
+    cpus: float
+    memory_total: int
+    memory_available: int
+    gpu_ids: tuple[str, ...] = ()
+    gpu_vendor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """
+    The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
+    ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
+    port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
+    in the order to start them.
+    """
+
+    entry: Entry
+    machine: Machine
+    backends: tuple[Backend, ...]
+    engine: Engine | None
+    model: ModelFile | None
+    ports: dict[int, str | None]
+    free_ports: tuple[int, ...]
+    state_dir: str
+    running: tuple[tuple[Snapshot, LaunchSpec], ...] = ()
+    kept_ports: dict[str, int] = field(default_factory=dict)
+    default_mode: Mode | None = None
+    native_enabled: bool = True
+    docker_enabled: bool = True
+    policy: PolicyVerdict = field(default_factory=PolicyVerdict)
+    requires: tuple[str, ...] = ()
+    logs: LogRule = field(default_factory=LogRule)
+    restart: RestartRule = field(default_factory=RestartRule)
+    memory_limit: int | None = None
+    cpu_limit: float | None = None
+    pids_limit: int | None = None

@@ -1,0 +1,153 @@
+"""
+Settings from all their sources.
+
+Argument > environment (``LAS_JUPYTER_RUNTIME__DEFAULT_MODE``) > project file > user file > default.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from las_jupyter.core.errors import InvalidSettings
+from las_jupyter.settings.files import Layer, file_layers
+
+if TYPE_CHECKING:
+    from las_jupyter.settings.model import Settings
+
+_PREFIX = "LAS_JUPYTER_"
+
+
+class SettingLine(NamedTuple):
+    """One setting as ``%las config`` shows it."""
+
+    key: str
+    value: Any
+    source: str
+
+
+class LoadedSettings:
+    """The settings in force; its attributes are those of ``settings.model.Settings``."""
+
+    def __init__(self, values: Settings, layers: list[Layer]) -> None:
+        self.values = values
+        self._layers = layers
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "values":
+            raise AttributeError(name)
+        return getattr(self.values, name)
+
+    def source_of(self, key: str) -> str:
+        """Where the value of ``key``, such as ``runtime.default_mode``, came from."""
+        place = tuple(key.split("."))
+        return next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
+
+    def explain(self) -> list[SettingLine]:
+        """Every setting with its value and source."""
+        flat = _flat(self.values.model_dump(mode="json"))
+        return [SettingLine(".".join(place), value, self._source(place)) for place, value in flat.items()]
+
+    def _source(self, place: tuple[str, ...]) -> str:
+        return next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
+
+
+def load_settings(start_dir: str | Path | None = None, **overrides: Any) -> LoadedSettings:
+    """
+    The settings in force for somebody who works in ``start_dir`` (the current folder).
+
+    ``overrides`` are groups, as ``runtime={"native_enabled": False}``. Raises ``InvalidSettings``
+    naming every bad field.
+    """
+    from pydantic import ValidationError
+
+    model = _model()
+    layers = [Layer("argument", overrides)] if overrides else []
+    layers.append(Layer("environment", _environment()))
+    layers.extend(file_layers(Path(start_dir or Path.cwd()).resolve()))
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged = _merge(merged, layer.values)
+    try:
+        return LoadedSettings(model.model_validate(merged), layers)
+    except ValidationError as error:
+        raise _explained(error, layers) from None
+
+
+@lru_cache(maxsize=1)
+def _model() -> type[Settings]:
+    from las_jupyter.settings.model import Settings
+
+    class Plain(Settings):
+        """Without sources of its own: they are merged here, so that each value's source stays known."""
+
+        @classmethod
+        def settings_customise_sources(  # type: ignore[override]
+            cls, _settings_cls: Any, init_settings: Any, **_: Any
+        ) -> Any:
+            return (init_settings,)
+
+    return Plain
+
+
+def _environment() -> dict[str, Any]:
+    """The variables that begin with our prefix, one that is no setting included: it will be complained about."""
+    from pydantic_settings import EnvSettingsSource, SettingsError
+
+    from las_jupyter.settings.model import Settings
+
+    try:
+        found = {key: value for key, value in EnvSettingsSource(Settings)().items() if value is not None}
+    except SettingsError as error:
+        cause = str(error.__cause__ or error)
+        raise InvalidSettings(
+            "A setting in the environment cannot be read.",
+            cause=f"{error}: {cause}",
+            remedy=f"write one value a variable, as {_PREFIX}RUNTIME__DEFAULT_MODE=native",
+        ) from None
+    for name, value in os.environ.items():
+        first = name.removeprefix(_PREFIX).lower().split("__")[0]
+        if name.startswith(_PREFIX) and first not in Settings.model_fields:
+            found[first or name] = value
+    return found
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _flat(values: dict[str, Any], before: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    flat: dict[tuple[str, ...], Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat.update(_flat(value, (*before, key)))
+        else:
+            flat[(*before, key)] = value
+    return flat
+
+
+def _explained(error: Any, layers: list[Layer]) -> InvalidSettings:
+    from las_jupyter.settings.complaints import complaints
+
+    told = []
+    for each in complaints(error, _model()):
+        source = next((layer.source for layer in layers if _holds(layer.values, each.at)), "default")
+        told.append(f"{each.field} ({source}): {each.text}")
+    count = "A setting cannot" if len(told) == 1 else f"{len(told)} settings cannot"
+    return InvalidSettings(f"{count} be used.", details=tuple(told), remedy="correct them where they are named")
+
+
+def _holds(values: Any, place: tuple[Any, ...]) -> bool:
+    for part in place:
+        if isinstance(values, list) and isinstance(part, int):
+            return part < len(values)
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True

@@ -1,0 +1,161 @@
+"""Takes the picture of the world that a plan is decided on: all the asking that planning itself must not do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from las_jupyter.core.errors import BadRequest, LasError, PlanRefused
+from las_jupyter.core.launch import LogRule, RestartRule
+from las_jupyter.core.request import StartRequest
+from las_jupyter.core.states import Mode
+from las_jupyter.planning.plan import instance_name
+from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
+from las_jupyter.policy.load import load_policies
+from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
+from las_jupyter.resources import machine, ports
+from las_jupyter.state.paths import check_name
+
+if TYPE_CHECKING:
+    from las_jupyter.manifests.catalog import Catalog
+    from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.runtime.manager import Manager
+    from las_jupyter.settings.load import LoadedSettings
+
+_FREE_PORTS = 4
+
+
+def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, manager: Manager) -> World:
+    """The world as it is now, for ``request``. Raises ``UnknownModule``, ``UnknownModel``, ``InvalidModel``."""
+    entry = catalog.find(request.module)
+    manifest = entry.manifest
+    name = check_name(instance_name(request, manifest.name))
+    running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
+    return World(
+        entry=entry,
+        machine=_machine(),
+        backends=_backends(settings),
+        engine=_engine(manifest, request, settings),
+        model=_model(manifest, request, settings),
+        ports=_ports(request, manifest, name, running),
+        free_ports=ports.free_ports(_FREE_PORTS),
+        kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
+        state_dir=manager.paths.state_dir,
+        running=tuple(pair for pair in running if pair[0].name != name),
+        default_mode=settings.runtime.default_mode,
+        native_enabled=settings.runtime.native_enabled,
+        docker_enabled=settings.runtime.docker_enabled,
+        logs=LogRule(settings.logs.start_bytes, settings.logs.keep_starts, settings.logs.total_bytes),
+        restart=_restart(settings),
+        memory_limit=settings.limits.memory,
+        cpu_limit=settings.limits.cpus,
+        pids_limit=settings.limits.pids,
+        policy=_policy(manifest, settings),
+        requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
+    )
+
+
+def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
+    policies = load_policies(settings.policy_file)
+    if not policies:
+        return PolicyVerdict(reasons={EXPOSE: "no policy allows network exposure"})
+    found = machine.gpus()
+    hardware = Hardware(
+        cpu_cores=machine.cpus(),
+        ram=machine.memory_total(),
+        gpu_vram=max((gpu.memory_total for gpu in found), default=0),
+        gpu_count=len(found),
+    )
+    return judge_policy(policies, hardware, manifest.name, manifest.category)
+
+
+def _restart(settings: LoadedSettings) -> RestartRule:
+    own = settings.restart
+    return RestartRule(own.policy, own.first, 2.0, own.cap, own.max_tries, own.reset_after)
+
+
+def _machine() -> Machine:
+    found = machine.gpus()
+    vendor = "nvidia" if found else None
+    ids = tuple(gpu.id for gpu in found)
+    return Machine(machine.cpus(), machine.memory_total(), machine.memory_available(), ids, vendor)
+
+
+def _backends(settings: LoadedSettings) -> tuple[Backend, ...]:
+    from las_jupyter.backends.native import NativeBackend
+
+    lacking = NativeBackend().why_unavailable()
+    native = Backend("native", Mode.NATIVE, lacking.reason if lacking else None, lacking.remedy if lacking else "")
+    return (native, *_container_backends(settings))
+
+
+def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
+    from las_jupyter.backends.table import BACKENDS, load_backend
+
+    wanted = str(settings.runtime.container_engine)
+    order = [wanted] if wanted != "auto" else ["docker", "podman"]
+    found = []
+    for name in order:
+        if name not in BACKENDS:
+            found.append(Backend(name, Mode.CONTAINER, "this version has no backend for it"))
+            continue
+        try:
+            lacking = load_backend(name).why_unavailable()
+        except LasError as error:
+            found.append(Backend(name, Mode.CONTAINER, error.message, error.remedy or ""))
+            continue
+        found.append(
+            Backend(name, Mode.CONTAINER, lacking.reason if lacking else None, lacking.remedy if lacking else "")
+        )
+    return tuple(found)
+
+
+def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> Engine | None:
+    native = manifest.launch.native if manifest.launch else None
+    if native is None or not native.needs:
+        return None
+    program = native.needs[0]
+    if program == "http-echo":
+        from las_jupyter.engines import http_echo
+
+        return Engine((sys.executable, str(Path(http_echo.__file__))), "", "it comes with las_jupyter")
+    from las_jupyter.engines.find import FoundEngine, find_engine
+
+    configured: Any = settings.engines.get(manifest.name)
+    python = request.engine_python or (str(configured.python) if configured and configured.python else None)
+    path = str(configured.path) if configured and configured.path else None
+    found = find_engine(program, path=None if request.engine_python else path, python=python)
+    if isinstance(found, FoundEngine):
+        return Engine(found.argv, found.version, found.why, "", found.passed_over)
+    return Engine(None, "", found.reason, found.remedy, found.passed_over)
+
+
+def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> ModelFile | None:
+    if manifest.model is None:
+        if request.model:
+            raise BadRequest(f"{manifest.name} serves no model.", remedy=f"%las start {manifest.name}")
+        return None
+    text = request.model or manifest.model.default
+    if text is None:
+        if not manifest.model.required:
+            return None
+        raise PlanRefused(f"{manifest.name} needs a model.", remedy=f"%las start {manifest.name} --model PATH_OR_NAME")
+    from las_jupyter.models.fetch import NeedsDownload, locate
+    from las_jupyter.models.reference import parse
+
+    reference = parse(text)
+    found = locate(reference, settings.models.cache_dir)
+    if isinstance(found, NeedsDownload):
+        return ModelFile(text, found.target, reference.short_name, found.says, found.size)
+    return ModelFile(text, str(found.path), reference.short_name)
+
+
+def _ports(
+    request: StartRequest, manifest: Manifest, name: str, running: tuple[tuple[Any, Any], ...]
+) -> dict[int, str | None]:
+    """Who has the ports in question; a port that this very instance has counts as free, for it may stay there."""
+    own = {port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports}
+    asked = {request.port} if request.port else set()
+    numbers = asked | {row.default for row in manifest.ports}
+    return {number: None if number in own else ports.listener(number) for number in numbers if number}

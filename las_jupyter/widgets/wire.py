@@ -1,0 +1,114 @@
+"""
+What the panel's page receives: plain values, made from snapshots. The page's types are generated from here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from las_jupyter.core.launch import LaunchSpec
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import HealthState, ProcessState
+
+Light = Literal["healthy", "starting", "unhealthy", "failed", "stopped", "unknown"]
+
+
+class Reason(NamedTuple):
+    """One decision of the plan."""
+
+    subject: str
+    choice: str
+    reason: str
+
+
+class Card(NamedTuple):
+    """One instance as it is drawn. Times in seconds since the epoch, sizes in bytes, ``cpu`` in cores."""
+
+    name: str
+    module: str
+    mode: str
+    backend: str
+    state: str
+    alive: bool
+    light: Light
+    reason: str
+    health: str
+    phase: str | None
+    model: str | None
+    url: str | None
+    pid: int | None
+    container: str | None
+    generation: int
+    started_at: float | None
+    ready_at: float | None
+    restarts: int
+    next_restart_at: float | None
+    lifetime: str
+    supervised: bool
+    warnings: tuple[str, ...]
+    limits: tuple[str, ...]
+    decisions: tuple[Reason, ...]
+    memory: int | None
+    cpu: float | None
+    memory_history: tuple[int, ...]
+    cpu_history: tuple[float, ...]
+
+
+def light(snapshot: Snapshot) -> Light:
+    """The one word that the health light says."""
+    match snapshot.state:
+        case ProcessState.STOPPED:
+            return "stopped"
+        case ProcessState.FAILED:
+            return "failed"
+        case ProcessState.STARTING | ProcessState.BACKOFF:
+            return "starting"
+        case ProcessState.STOPPING:
+            return "unknown"
+        case ProcessState.RUNNING:
+            match snapshot.health.state:
+                case HealthState.HEALTHY:
+                    return "healthy"
+                case HealthState.UNHEALTHY:
+                    return "unhealthy"
+                case HealthState.UNKNOWN:
+                    return "unknown"
+
+
+def card(
+    snapshot: Snapshot,
+    spec: LaunchSpec | None,
+    memory: tuple[int, ...] = (),
+    cpu: tuple[float, ...] = (),
+) -> Card:
+    """The card of one instance with the history of what it used, oldest first."""
+    return Card(
+        name=snapshot.name,
+        module=snapshot.module,
+        mode=str(snapshot.mode),
+        backend=snapshot.backend,
+        state=str(snapshot.state),
+        alive=snapshot.state.alive,
+        light=light(snapshot),
+        reason=snapshot.reason,
+        health=snapshot.health.reason,
+        phase=snapshot.health.phase,
+        model=snapshot.model,
+        url=snapshot.url,
+        pid=snapshot.pid,
+        container=snapshot.container_id,
+        generation=snapshot.generation,
+        started_at=snapshot.started_at,
+        ready_at=snapshot.ready_at,
+        restarts=snapshot.restarts,
+        next_restart_at=snapshot.next_restart_at,
+        lifetime=str(snapshot.lifetime),
+        supervised=snapshot.supervised,
+        warnings=snapshot.warnings,
+        limits=tuple(f"{what}: {how}" for what, how in snapshot.enforcement.items()),
+        decisions=tuple(Reason(each.subject, each.choice, each.reason) for each in spec.decisions) if spec else (),
+        memory=memory[-1] if memory and snapshot.state.alive else None,
+        cpu=cpu[-1] if cpu and snapshot.state.alive else None,
+        memory_history=memory,
+        cpu_history=cpu,
+    )

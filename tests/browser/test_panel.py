@@ -1,0 +1,148 @@
+"""The panel in a real JupyterLab, over real servers."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from lab import Notebook
+from playwright.sync_api import Locator, expect
+
+from las_jupyter.core.states import ProcessState
+from las_jupyter.runtime.manager import Manager
+
+pytestmark = pytest.mark.browser
+Open = Callable[..., Notebook]
+
+START = "%load_ext las_jupyter\nserver = %las start http-echo --port 0"
+PANEL = "import las_jupyter as las\nlas.panel()"
+
+
+def card(notebook: Notebook, name: str = "http-echo") -> Locator:
+    return notebook.page.get_by_test_id(f"card-{name}").last
+
+
+def shows(where: Locator, text: str, seconds: float = 15) -> None:
+    expect(where).to_contain_text(re.compile(re.escape(text)), timeout=seconds * 1000)
+
+
+def until(what: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come true in time")
+
+
+def open_panel(notebook: Open, *more: str) -> Notebook:
+    opened = notebook(START, PANEL, *more)
+    opened.run(0)
+    opened.run(1)
+    shows(card(opened), "Healthy")
+    return opened
+
+
+def test_a_running_server_is_a_healthy_card_with_its_log(notebook: Open) -> None:
+    opened = open_panel(notebook)
+
+    shows(card(opened), "listening on http://127.0.0.1")
+    shows(card(opened), "native")
+
+
+def test_a_new_log_line_appears_while_a_cell_is_busy(notebook: Open, manager: Manager) -> None:
+    opened = open_panel(notebook, "import time; time.sleep(8)")
+    opened.run(2, wait=False)
+    url = manager.snapshot("http-echo").url
+    urllib.request.urlopen(f"{url}/said-while-busy", timeout=5).read()
+
+    shows(card(opened), "said-while-busy", 6)
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_the_stop_button_stops_the_server(notebook: Open, manager: Manager, busy: bool) -> None:
+    opened = open_panel(notebook, "import time; time.sleep(12)")
+    if busy:
+        opened.run(2, wait=False)
+    card(opened).get_by_test_id("stop").click()
+    card(opened).get_by_test_id("confirm").click()
+
+    until(lambda: manager.snapshot("http-echo").state is ProcessState.STOPPED, 9)
+    shows(card(opened), "Stopped")
+
+
+def test_a_kernel_restart_leaves_the_server_answering_and_a_new_panel_shows_it(
+    notebook: Open, manager: Manager
+) -> None:
+    opened = open_panel(notebook)
+    before = manager.snapshot("http-echo")
+    opened.restart_kernel()
+    opened.run(1)
+
+    shows(card(opened), "Healthy")
+    assert manager.snapshot("http-echo").pid == before.pid
+    assert urllib.request.urlopen(f"{before.url}/health", timeout=5).status == 200
+
+
+def test_an_old_panel_says_that_its_kernel_is_gone(notebook: Open) -> None:
+    opened = open_panel(notebook)
+    opened.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.shutdown()")
+
+    shows(opened.page.locator(".las-banner"), "the servers run on", 20)
+
+
+def test_a_reloaded_page_has_its_card_and_its_log_again(notebook: Open) -> None:
+    opened = open_panel(notebook)
+    opened.command("docmanager:save")
+    opened.page.reload()
+    opened.wait_for_lab()
+
+    shows(card(opened), "Healthy", 30)
+    shows(card(opened), "listening on http://127.0.0.1")
+
+
+def test_a_key_on_a_focused_button_does_not_delete_the_cell(notebook: Open) -> None:
+    opened = open_panel(notebook)
+    cells = opened.cells()
+    card(opened).get_by_test_id("stop").focus()
+    opened.page.keyboard.press("d")
+    opened.page.keyboard.press("d")
+    opened.page.keyboard.press("b")
+
+    assert opened.cells() == cells
+
+
+def test_log_text_is_never_html(notebook: Open, manager: Manager) -> None:
+    opened = open_panel(notebook)
+    url = manager.snapshot("http-echo").url
+    urllib.request.urlopen(f"{url}/<img/src=x/onerror=alert(1)>", timeout=5).read()
+
+    shows(card(opened), "<img/src=x/onerror=alert(1)>")
+    assert card(opened).locator(".las-log img").count() == 0
+
+
+def test_a_typo_fails_the_cell_with_three_lines_and_no_frames(notebook: Open) -> None:
+    opened = notebook("%load_ext las_jupyter", "%las start http-eco")
+    opened.run(0)
+    said = opened.run(1)
+
+    assert "There is no module 'http-eco'" in said
+    assert "did you mean http-echo?" in said
+    assert "Traceback" not in said
+
+
+def test_the_magic_completes_in_jupyterlab(notebook: Open) -> None:
+    opened = notebook("%load_ext las_jupyter", "%las st")
+    opened.run(0)
+    opened.page.locator(".jp-Cell").nth(1).locator(".cm-content").click()
+    opened.page.keyboard.press("End")
+    opened.page.keyboard.press("Tab")
+
+    popup = opened.page.locator(".jp-Completer")
+    shows(popup, "start", 20)
+    shows(popup, "status")
