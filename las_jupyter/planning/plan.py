@@ -7,27 +7,31 @@ It starts nothing and asks nobody.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
-from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
+from las_jupyter.core.launch import Decision, Gpus, LaunchSpec, Limits, Mount, Port
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
-from las_jupyter.manifests.template import fill
-from las_jupyter.planning.arguments import check_arguments
+from las_jupyter.manifests.template import names_in
+from las_jupyter.planning.arguments import check_arguments, check_environment
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
-from las_jupyter.planning.ports import choose_port
+from las_jupyter.planning.ports import choose_port, keep_port
+from las_jupyter.policy.rules import EXPOSE
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
     from las_jupyter.planning.world import World
 
-_ALL_INSIDE = "0.0.0.0"  # noqa: S104 - inside a container; the published port is on 127.0.0.1
+_ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container, or where a policy and the user both want it
 _PIDS = 4096
+
+T = TypeVar("T", int, float)
 
 
 def instance_name(request: StartRequest, module: str) -> str:
@@ -38,24 +42,28 @@ def instance_name(request: StartRequest, module: str) -> str:
 def decide(request: StartRequest, world: World) -> StartPlan:
     """The plan. Raises ``PlanRefused`` (or ``NotTrusted``, ``PortTaken``) with the reason and what cures it."""
     manifest = world.entry.manifest
-    check_arguments(request.args, manifest.refuse, manifest.name)
+    check_arguments(request.args, manifest)
     mode = choose_mode(_mode_question(request, world), manifest.name)
+    check_environment(request.env, manifest, mode.mode)
     decisions = [_mode_decision(mode)]
     backend = next(each for each in world.backends if each.mode is mode.mode and each.unavailable is None)
     if mode.mode is Mode.NATIVE:
         _check_trust(world)
+    _check_exposure(request, world, mode.mode, decisions)
     ports = _ports(request, world, mode.mode, decisions)
     gpus = _gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
     _model_decision(world, decisions)
+    values = _values(request, world, mode.mode, ports, gpus)
     spec = LaunchSpec(
         name=instance_name(request, manifest.name),
         module=manifest.name,
         module_version=manifest.version,
         mode=mode.mode,
         backend=backend.name,
-        argv=_argv(request, world, mode.mode, ports, gpus, decisions),
-        env=_environment(request, manifest, mode.mode),
+        argv=_argv(request, world, mode.mode, values, decisions),
+        env={**lower.env(manifest, mode.mode, values), **request.env},
+        cwd=_data_folder(request, world) if mode.mode is Mode.NATIVE and _keeps_data(manifest, mode.mode) else None,
         ports=ports,
         mounts=_mounts(request, world, mode.mode),
         secrets=lower.secret_uses(manifest),
@@ -69,7 +77,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         lifetime=request.lifetime,
         model=world.model.text if world.model else None,
         model_alias=world.model.alias if world.model else None,
-        container=_container(manifest) if mode.mode is Mode.CONTAINER else None,
+        container=lower.container_spec(manifest, gpus.vendor) if mode.mode is Mode.CONTAINER else None,
         phases=lower.phases(manifest),
         failures=lower.failures(manifest),
         provides=tuple(manifest.interfaces.provides),
@@ -77,9 +85,23 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         memory_promised=limits.memory,
         decisions=tuple(decisions),
     )
-    spec = spec._replace(fingerprint=fingerprint(spec))
+    spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    return StartPlan(request, spec, tuple(decisions), _warnings(world), downloads)
+    return StartPlan(request, spec, tuple(decisions), _warnings(world), downloads, world.requires)
+
+
+def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
+    """
+    What makes the server. A port that was chosen for the user is no part of it: whoever asks again means the same
+    server, wherever the first one found a place.
+    """
+    if request.port:
+        return fingerprint(spec)
+    # Natively the inner port is the same number again; in a container it is the image's own and stays.
+    anywhere = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in spec.ports)
+    values = _values(request, world, spec.mode, anywhere, spec.gpus)
+    env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
+    return fingerprint(spec._replace(ports=anywhere, argv=_argv(request, world, spec.mode, values, []), env=env))
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:
@@ -91,8 +113,8 @@ def _mode_question(request: StartRequest, world: World) -> ModeQuestion:
         lacking = manifest.missing(mode)
         if lacking:
             against.append(lacking)
-        if mode not in world.policy_modes:
-            against.append(world.policy_reason or "the policy forbids it")
+        if mode not in world.policy.modes:
+            against.append(world.policy.forbidden or world.policy.reasons.get(mode, "the policy forbids it"))
         if mode is Mode.NATIVE and not world.native_enabled:
             against.append("runtime.native_enabled is off")
         if mode is Mode.CONTAINER and not world.docker_enabled:
@@ -138,6 +160,24 @@ def _check_trust(world: World) -> None:
         )
 
 
+def _check_exposure(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> None:
+    """The network sees it only when a policy and the user both say so."""
+    if not request.expose:
+        return
+    if not world.policy.expose:
+        raise PlanRefused(
+            f"{world.entry.manifest.name} may not be exposed to the network.",
+            cause=world.policy.reasons.get(EXPOSE, "no policy allows network exposure"),
+            remedy="leave --expose out; ssh -L reaches 127.0.0.1 from another machine",
+        )
+    if mode is Mode.CONTAINER:
+        raise PlanRefused(
+            "A container's ports are published on 127.0.0.1 only.",
+            remedy="--mode native, or a reverse proxy before 127.0.0.1",
+        )
+    decisions.append(Decision("exposure", "all addresses", f"you asked for it, and {world.policy.reasons[EXPOSE]}"))
+
+
 def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> tuple[Port, ...]:
     manifest = world.entry.manifest
     container = manifest.launch.container if manifest.launch and mode is Mode.CONTAINER else None
@@ -148,7 +188,11 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
         inner = container and (
             container.inner_ports.get(row.name) or (container.inner_port if index == 0 else row.default)
         )
-        port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
+        kept = world.kept_ports.get(row.name)
+        if kept is not None and not asked:
+            port, decision = keep_port(row.name, kept, inner or None)
+        else:
+            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
         free = tuple(each for each in free if each != port.host)
         chosen.append(port)
         decisions.append(decision)
@@ -169,15 +213,25 @@ def _gpus(request: StartRequest, world: World, decisions: list[Decision]) -> Gpu
             cause=f"the GPUs here are {', '.join(known)}" if known else "no GPU answers on this machine",
             remedy="%las doctor",
         )
+    most = world.policy.max_gpus
+    if most is not None and len(wanted) > most:
+        raise PlanRefused(
+            f"{len(wanted)} GPUs are more than is allowed.", cause=world.policy.reasons["gpus"], remedy=f"--gpus {most}"
+        )
     decisions.append(Decision("GPUs", ",".join(wanted), "you asked for them"))
     return Gpus(wanted, world.machine.gpu_vendor)
 
 
 def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:
-    memory = request.memory or world.memory_limit
+    memory = _under_the_ceiling(
+        "memory", request.memory, world.memory_limit, world.policy.max_memory, format_size, world
+    )
+    cpus = _under_the_ceiling("cpus", request.cpus, world.cpu_limit, world.policy.max_cpus, str, world)
     promised = sum(spec.memory_promised or 0 for snapshot, spec in world.running if snapshot.state.alive)
     if memory:
         reason = "you asked for it" if request.memory else "limits.memory is set"
+        if not request.memory and memory == world.policy.max_memory:
+            reason = world.policy.reasons["memory"]
         left = world.machine.memory_total - promised
         if memory > left and not request.overcommit:
             raise PlanRefused(
@@ -189,7 +243,27 @@ def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> L
         if memory > left:
             reason += f", though only {format_size(max(0, left))} are left: overcommitted as you said"
         decisions.append(Decision("memory", format_size(memory), reason))
-    return Limits(memory, request.cpus or world.cpu_limit, world.pids_limit or _PIDS)
+    return Limits(memory, cpus, world.pids_limit or _PIDS)
+
+
+def _under_the_ceiling(
+    subject: str,
+    asked: T | None,
+    configured: T | None,
+    ceiling: T | None,
+    say: Callable[[T], str],
+    world: World,
+) -> T | None:
+    """What was asked for, else what is configured, else the policy's ceiling. Raises ``PlanRefused`` above it."""
+    if ceiling is None:
+        return asked or configured
+    if asked and asked > ceiling:
+        raise PlanRefused(
+            f"{subject} {say(asked)} is more than is allowed.",
+            cause=world.policy.reasons[subject],
+            remedy=f"--{subject} {say(ceiling).replace(' ', '')}",
+        )
+    return asked or min(configured or ceiling, ceiling)
 
 
 def _model_decision(world: World, decisions: list[Decision]) -> None:
@@ -199,35 +273,54 @@ def _model_decision(world: World, decisions: list[Decision]) -> None:
         decisions.append(Decision("model", model.text, what))
 
 
-def _argv(
-    request: StartRequest, world: World, mode: Mode, ports: tuple[Port, ...], gpus: Gpus, decisions: list[Decision]
-) -> tuple[str, ...]:
-    launch = world.entry.manifest.launch
-    assert launch is not None  # the mode was chosen among those that have a section
-    inside = mode is Mode.CONTAINER
+def _values(
+    request: StartRequest, world: World, mode: Mode, ports: tuple[Port, ...], gpus: Gpus
+) -> dict[str, str | tuple[str, ...]]:
+    """What the names in braces of the manifest mean for this start."""
+    manifest = world.entry.manifest
+    inside = lower.container(manifest) if mode is Mode.CONTAINER else None
     values: dict[str, str | tuple[str, ...]] = {
-        "host": _ALL_INSIDE if inside else "127.0.0.1",
-        "state_dir": "/data" if inside else world.state_dir,
-        "gpu_count": str(max(1, len(gpus.ids))),
+        "host": _ALL_ADDRESSES if inside or request.expose else "127.0.0.1",
+        "data_dir": (inside.data or "") if inside else _data_folder(request, world),
     }
+    if gpus.ids:
+        values["gpu_count"] = str(len(gpus.ids))
     for port in ports:
         number = str(port.inner if inside else port.host)
         values[f"port:{port.name}"] = number
         values.setdefault("port", number)
     if world.model is not None:
-        values["model"] = (
-            _inner_model(world, launch.container.model_target) if inside and launch.container else world.model.path
-        )
+        values["model"] = _inner_model(world, inside.model_target) if inside else world.model.path
         values["alias"] = world.model.alias
-    if inside:
-        assert launch.container is not None
-        return fill(launch.container.argv, values) + request.args
-    assert launch.native is not None
-    if world.engine is not None and world.engine.argv is not None:
+    if world.engine is not None and world.engine.argv is not None and not inside:
         values["engine"] = world.engine.argv
-        told = " ".join(world.engine.argv) + (f" ({world.engine.version})" if world.engine.version else "")
-        decisions.append(Decision("engine", told, world.engine.why, world.engine.passed_over))
-    return fill(launch.native.argv, values) + request.args
+    return values
+
+
+def _argv(
+    request: StartRequest,
+    world: World,
+    mode: Mode,
+    values: dict[str, str | tuple[str, ...]],
+    decisions: list[Decision],
+) -> tuple[str, ...]:
+    engine = world.engine
+    if mode is Mode.NATIVE and engine is not None and engine.argv is not None:
+        told = " ".join(engine.argv) + (f" ({engine.version})" if engine.version else "")
+        decisions.append(Decision("engine", told, engine.why, engine.passed_over))
+    return lower.argv(world.entry.manifest, mode, values) + request.args
+
+
+def _keeps_data(manifest: Manifest, mode: Mode) -> bool:
+    if mode is Mode.CONTAINER:
+        return lower.container(manifest).data is not None
+    part = lower.native(manifest)
+    return "data_dir" in names_in([*part.argv, *part.env.values()])
+
+
+def _data_folder(request: StartRequest, world: World) -> str:
+    """The instance's own folder: it outlives the instance, since a database is not a log."""
+    return str(PurePath(world.state_dir) / "data" / instance_name(request, world.entry.manifest.name))
 
 
 def _inner_model(world: World, target: str | None) -> str:
@@ -235,25 +328,13 @@ def _inner_model(world: World, target: str | None) -> str:
     return f"{target or '/models'}/{PurePath(world.model.path).name}"
 
 
-def _environment(request: StartRequest, manifest: Manifest, mode: Mode) -> dict[str, str]:
-    assert manifest.launch is not None
-    section = manifest.launch.native if mode is Mode.NATIVE else manifest.launch.container
-    own = dict(section.env) if section else {}
-    secret = {each.env for each in manifest.launch.secrets.values() if each.env} & set(request.env)
-    if secret:
-        raise PlanRefused(
-            f"{', '.join(sorted(secret))} cannot be set with --env.",
-            cause="a key is generated for this engine and travels in that variable",
-            remedy="leave it out; llm.openai() has the key",
-        )
-    return {**own, **request.env}
-
-
 def _mounts(request: StartRequest, world: World, mode: Mode) -> tuple[Mount, ...]:
     mounts = [_mount(text) for text in request.mounts]
     launch = world.entry.manifest.launch
     if mode is Mode.CONTAINER and world.model is not None and launch and launch.container:
         mounts.insert(0, Mount(world.model.path, _inner_model(world, launch.container.model_target)))
+    if mode is Mode.CONTAINER and launch and launch.container and launch.container.data:
+        mounts.insert(0, Mount(_data_folder(request, world), launch.container.data, writable=True))
     return tuple(mounts)
 
 
@@ -263,20 +344,6 @@ def _mount(text: str) -> Mount:
     if not source or not target.startswith("/") or flag not in ("", "ro", "rw"):
         raise BadRequest(f"{text!r} is no mount.", cause="a mount is SOURCE:/TARGET or SOURCE:/TARGET:rw")
     return Mount(source, target, flag == "rw")
-
-
-def _container(manifest: Manifest) -> ContainerSpec:
-    assert manifest.launch is not None
-    section = manifest.launch.container
-    assert section is not None
-    return ContainerSpec(
-        image=section.image,
-        user=None if section.user == "keep" else section.user,
-        read_only=section.read_only,
-        tmpfs=tuple(section.tmpfs),
-        writable=tuple(section.writable),
-        entrypoint=tuple(section.entrypoint) if section.entrypoint else None,
-    )
 
 
 def _warnings(world: World) -> tuple[str, ...]:

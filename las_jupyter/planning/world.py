@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from las_jupyter.core.launch import LaunchSpec, LogRule, RestartRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Mode
+from las_jupyter.policy.rules import PolicyVerdict
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Entry
@@ -60,7 +61,9 @@ class Machine:
 class World:
     """
     The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
-    ``free_ports`` are free ones to fall back to. ``default_mode`` and the ``*_enabled`` flags are settings.
+    ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
+    port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
+    in the order to start them.
     """
 
     entry: Entry
@@ -72,11 +75,12 @@ class World:
     free_ports: tuple[int, ...]
     state_dir: str
     running: tuple[tuple[Snapshot, LaunchSpec], ...] = ()
+    kept_ports: dict[str, int] = field(default_factory=dict)
     default_mode: Mode | None = None
     native_enabled: bool = True
     docker_enabled: bool = True
-    policy_modes: frozenset[Mode] = frozenset(Mode)
-    policy_reason: str = ""
+    policy: PolicyVerdict = field(default_factory=PolicyVerdict)
+    requires: tuple[str, ...] = ()
     logs: LogRule = field(default_factory=LogRule)
     restart: RestartRule = field(default_factory=RestartRule)
     memory_limit: int | None = None

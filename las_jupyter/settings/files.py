@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from las_jupyter.core.errors import InvalidSettings
+from las_jupyter.settings.yaml_file import Unreadable, parse_yaml
 
-UPSTREAM_IGNORED = frozenset({"server", "logging", "control", "storage", "llm", "i18n"})
-"""Sections of LocalAIStack's own config.yaml that mean nothing here, but for the keys taken over below."""
+UPSTREAM_ONLY = frozenset({"server", "logging", "control", "storage", "llm", "i18n"})
+"""Sections of LocalAIStack's own config.yaml that mean nothing here, but for the keys in ``_TAKEN_OVER``."""
+
+_TAKEN_OVER: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("storage", "model_dir", ("models", "cache_dir")),
+    ("control", "policy_file", ("policy_file",)),
+)
 
 
 class Layer(NamedTuple):
@@ -29,13 +35,10 @@ def user_file() -> Path:
 
 def file_layers(start: Path) -> list[Layer]:
     """The project's file (the nearest above ``start``), then the user's; those that exist."""
-    layers = []
     project = _project_file(start)
-    if project is not None:
-        layers.append(project)
     home = user_file()
     own = (home, home.with_name("config.yaml"))
-    return [*layers, *(Layer(str(path), read_file(path)) for path in own if path.is_file())]
+    return [*([project] if project else []), *(Layer(str(path), read_file(path)) for path in own if path.is_file())]
 
 
 def _project_file(start: Path) -> Layer | None:
@@ -44,50 +47,82 @@ def _project_file(start: Path) -> Layer | None:
         if own.is_file():
             return Layer(str(own), read_file(own))
         pyproject = folder / "pyproject.toml"
-        if pyproject.is_file():
-            tool = _toml(pyproject).get("tool", {})
-            if "las" in tool:
-                return Layer(f"{pyproject} [tool.las]", tool["las"])
+        if pyproject.is_file() and b"las" in _bytes(pyproject):
+            tool = _toml(pyproject).get("tool")
+            if isinstance(tool, dict) and "las" in tool:
+                return Layer(f"{pyproject} [tool.las]", _table(tool["las"], f"{pyproject} [tool.las]"))
     return None
 
 
 def read_file(path: Path) -> dict[str, Any]:
     """The settings in one file. Raises ``InvalidSettings`` naming the line."""
-    return _toml(path) if path.suffix == ".toml" else _upstream(path)
+    return _upstream(path) if path.suffix in (".yaml", ".yml") else _toml(path)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=f"chmod u+r {path}") from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InvalidSettings(f"{path} cannot be read.", cause=str(error), remedy=f"mend {path}") from error
+        return tomllib.loads(_bytes(path).decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        # A file that is not TOML, not UTF-8, or holds a number that Python refuses to read.
+        raise InvalidSettings(f"{path} cannot be read as TOML.", cause=str(error), remedy=f"mend {path}") from None
+
+
+def _table(value: Any, where: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    raise InvalidSettings(f"{where} holds no settings.", cause="it is not a table of keys and values")
 
 
 def _upstream(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
-        data = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InvalidSettings(f"{path} cannot be read.", cause=str(error), remedy=f"mend {path}") from error
-    if not isinstance(data, dict):
-        raise InvalidSettings(f"{path} holds no settings.", cause="the file is not a mapping")
-    taken = {key: value for key, value in data.items() if key not in UPSTREAM_IGNORED}
-    for section, key, group, name in (
-        ("storage", "model_dir", "models", "cache_dir"),
-        ("control", "policy_file", None, "policy_file"),
-    ):
-        value = (data.get(section) or {}).get(key)
-        # A path of a server installation that is not on this machine is no wish of this user.
-        if value and Path(value).exists():
-            if group:
-                taken.setdefault(group, {})[name] = value
-            else:
-                taken[name] = value
-    if isinstance(taken.get("runtime"), dict) and not _usable(taken["runtime"].get("log_dir")):
-        taken["runtime"] = {key: value for key, value in taken["runtime"].items() if key != "log_dir"}
+        content = parse_yaml(_bytes(path)).content
+    except Unreadable as problem:
+        where = f", line {problem.line}," if problem.line else ""
+        raise InvalidSettings(
+            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {path}"
+        ) from None
+    return taken_over(_table({} if content is None else content, str(path)))
+
+
+def taken_over(content: dict[str, Any]) -> dict[str, Any]:
+    """
+    What LocalAIStack's ``config.yaml`` means here.
+
+    Its paths below ``/var/lib`` belong to a server installation: one that is not on this machine, or that this user
+    cannot write to, is no wish of this user and is left out.
+    """
+    taken: dict[str, Any] = {key: value for key, value in content.items() if key not in UPSTREAM_ONLY}
+    runtime = taken.get("runtime")
+    if isinstance(runtime, dict) and "log_dir" in runtime and not _usable(runtime["log_dir"]):
+        taken["runtime"] = {key: value for key, value in runtime.items() if key != "log_dir"}
+    for section, key, target in _TAKEN_OVER:
+        there = content.get(section)
+        value = there.get(key) if isinstance(there, dict) else None
+        if isinstance(value, str) and _readable(value):
+            _put(taken, target, value)
     return taken
 
 
+def _put(taken: dict[str, Any], target: tuple[str, ...], value: str) -> None:
+    """Set ``target`` to ``value`` unless the file says something of it in our own words."""
+    *groups, name = target
+    place = taken
+    for group in groups:
+        place[group] = dict(place[group]) if isinstance(place.get(group), dict) else {}
+        place = place[group]
+    place.setdefault(name, value)
+
+
 def _usable(folder: object) -> bool:
-    return isinstance(folder, str) and os.access(folder, os.W_OK)
+    return isinstance(folder, str) and "\0" not in folder and os.access(folder, os.W_OK)
+
+
+def _readable(path: str) -> bool:
+    return "\0" not in path and os.access(path, os.R_OK)

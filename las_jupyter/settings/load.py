@@ -6,7 +6,7 @@ Argument > environment (``LAS_JUPYTER_RUNTIME__DEFAULT_MODE``) > project file > 
 
 from __future__ import annotations
 
-import difflib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,8 @@ from las_jupyter.settings.files import Layer, file_layers
 
 if TYPE_CHECKING:
     from las_jupyter.settings.model import Settings
+
+_PREFIX = "LAS_JUPYTER_"
 
 
 class SettingLine(NamedTuple):
@@ -34,19 +36,22 @@ class LoadedSettings:
         self._layers = layers
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "values":
+            raise AttributeError(name)
         return getattr(self.values, name)
 
     def source_of(self, key: str) -> str:
         """Where the value of ``key``, such as ``runtime.default_mode``, came from."""
-        for layer in self._layers:
-            if key in _flat(layer.values):
-                return layer.source
-        return "default"
+        place = tuple(key.split("."))
+        return next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
 
     def explain(self) -> list[SettingLine]:
         """Every setting with its value and source."""
         flat = _flat(self.values.model_dump(mode="json"))
-        return [SettingLine(key, value, self.source_of(key)) for key, value in flat.items()]
+        return [SettingLine(".".join(place), value, self._source(place)) for place, value in flat.items()]
+
+    def _source(self, place: tuple[str, ...]) -> str:
+        return next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
 
 
 def load_settings(start_dir: str | Path | None = None, **overrides: Any) -> LoadedSettings:
@@ -88,14 +93,25 @@ def _model() -> type[Settings]:
 
 
 def _environment() -> dict[str, Any]:
-    from pydantic_settings import EnvSettingsSource
+    """The variables that begin with our prefix, one that is no setting included: it will be complained about."""
+    from pydantic_settings import EnvSettingsSource, SettingsError
 
     from las_jupyter.settings.model import Settings
 
     try:
-        return {key: value for key, value in EnvSettingsSource(Settings)().items() if value is not None}
-    except Exception as error:  # a value that should be JSON and is not
-        raise InvalidSettings("A setting in the environment cannot be read.", cause=str(error)) from error
+        found = {key: value for key, value in EnvSettingsSource(Settings)().items() if value is not None}
+    except SettingsError as error:
+        cause = str(error.__cause__ or error)
+        raise InvalidSettings(
+            "A setting in the environment cannot be read.",
+            cause=f"{error}: {cause}",
+            remedy=f"write one value a variable, as {_PREFIX}RUNTIME__DEFAULT_MODE=native",
+        ) from None
+    for name, value in os.environ.items():
+        first = name.removeprefix(_PREFIX).lower().split("__")[0]
+        if name.startswith(_PREFIX) and first not in Settings.model_fields:
+            found[first or name] = value
+    return found
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -106,33 +122,31 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+def _flat(values: dict[str, Any], before: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    flat: dict[tuple[str, ...], Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and value:
-            flat.update(_flat(value, f"{prefix}{key}."))
+            flat.update(_flat(value, (*before, key)))
         else:
-            flat[f"{prefix}{key}"] = value
+            flat[(*before, key)] = value
     return flat
 
 
 def _explained(error: Any, layers: list[Layer]) -> InvalidSettings:
-    known = [line.key for line in LoadedSettings(_model()(), []).explain()]
-    details = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
-        source = next((layer.source for layer in layers if _holds(layer.values, problem["loc"])), "default")
-        told = f"{key} ({source}): {problem['msg'].removeprefix('Value error, ')}"
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, known, 1)
-            told = f"{key} ({source}): there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
-        details.append(told)
-    count = "A setting cannot" if len(details) == 1 else f"{len(details)} settings cannot"
-    return InvalidSettings(f"{count} be used.", details=tuple(details), remedy="%las config shows all of them")
+    from las_jupyter.settings.complaints import complaints
+
+    told = []
+    for each in complaints(error, _model()):
+        source = next((layer.source for layer in layers if _holds(layer.values, each.at)), "default")
+        told.append(f"{each.field} ({source}): {each.text}")
+    count = "A setting cannot" if len(told) == 1 else f"{len(told)} settings cannot"
+    return InvalidSettings(f"{count} be used.", details=tuple(told), remedy="correct them where they are named")
 
 
-def _holds(values: Any, loc: tuple[Any, ...]) -> bool:
-    for part in loc:
+def _holds(values: Any, place: tuple[Any, ...]) -> bool:
+    for part in place:
+        if isinstance(values, list) and isinstance(part, int):
+            return part < len(values)
         if not isinstance(values, dict) or part not in values:
             return False
         values = values[part]

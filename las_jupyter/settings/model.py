@@ -6,25 +6,58 @@ Each field's description is its documentation: ``docs/settings.md`` is compared 
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.core.states import Mode, RestartPolicy
 
-Size = Annotated[int, BeforeValidator(parse_size)]
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
+_LARGEST = 2**60
+_LONGEST = 366 * 86400.0
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str):
+        value = parse_size(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value > _LARGEST:
+        raise ValueError("that is more than any machine has")
+    return value
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        value = parse_duration(value)
+    if isinstance(value, (int, float)) and not value <= _LONGEST:
+        raise ValueError("that is longer than a year")
+    return value
 
 
 def _home(path: object) -> object:
-    return Path(path).expanduser() if isinstance(path, str) and path else (path or None)
+    if not isinstance(path, str):
+        return path
+    if "\0" in path:
+        raise ValueError("a path cannot hold a NUL")
+    try:
+        return Path(path).expanduser() if path else None
+    except RuntimeError as error:
+        raise ValueError(f"{path!r} names a home that is not there") from error
 
 
+def _paths(value: object) -> object:
+    """A list, or as in PATH: one text with a colon between two."""
+    parts = [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+    return [_home(part) for part in parts] if isinstance(parts, list) else parts
+
+
+Size = Annotated[int, BeforeValidator(_size)]
+Seconds = Annotated[float, BeforeValidator(_seconds)]
 Place = Annotated[Path | None, BeforeValidator(_home)]
+Places = Annotated[list[Path], NoDecode, BeforeValidator(_paths)]
 
 
 class ContainerEngine(StrEnum):
@@ -58,7 +91,7 @@ class ModelSettings(_Group):
 class ManifestSettings(_Group):
     """Where manifests are looked for besides the bundled ones."""
 
-    paths: list[Path] = Field([], description="folders or files with manifests of your own")
+    paths: Places = Field([], description="folders or files with manifests of your own")
 
 
 class EngineSettings(_Group):

@@ -8,9 +8,10 @@ step fails, what this start brought up itself is stopped again: a failed start l
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import NamedTuple
 
-from las_jupyter.core.errors import LasError, NoSuchInstance
+from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, NoSuchInstance, PortTaken
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
@@ -43,7 +44,7 @@ def bring_up(rooms: Rooms, request: StartRequest, progress: Progress, *, wait: b
             if not _runs(rooms, name):
                 bring_up(rooms, StartRequest(module=name), progress, wait=True, now=now)
                 fresh.append(name)
-        return _launch(rooms, plan, progress, wait=wait, now=now)
+        return _launch_or_join(rooms, plan, progress, wait=wait, now=now)
     except LasError:
         for name in reversed(fresh):
             rooms.manager.stop(name)
@@ -52,7 +53,7 @@ def bring_up(rooms: Rooms, request: StartRequest, progress: Progress, *, wait: b
 
 
 def _with_everything_fetched(rooms: Rooms, request: StartRequest, progress: Progress) -> StartPlan:
-    plan = rooms.plan(request)
+    plan = _plan(rooms, request)
     said = f"Stopped fetching {plan.spec.model}; nothing half-fetched is left where a model is looked for."
     with interruptible(progress, said, "the same command begins again"):
         fetched = rooms.fetch(plan, lambda what, done, total: _tell_bytes(progress, what, done, total))
@@ -72,22 +73,66 @@ def _runs(rooms: Rooms, name: str) -> bool:
         return False
 
 
+def _plan(rooms: Rooms, request: StartRequest) -> StartPlan:
+    try:
+        return rooms.plan(request)
+    except PortTaken:
+        # It may be taken by this very instance, started by somebody else while we looked: the second look knows it.
+        return rooms.plan(request)
+
+
+def _launch_or_join(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
+    """
+    Launch the plan; when another client was faster, join what it started if a plan made now means the same.
+
+    Two clients that look at the same moment both find no instance; the slower one then sees the port taken and
+    decides for another, which alone would make a conflict of two equal wishes.
+    """
+    try:
+        return _launch(rooms, plan, progress, wait=wait, now=now)
+    except InstanceConflict:
+        again = rooms.plan(plan.request)
+        if again.spec.fingerprint == plan.spec.fingerprint:
+            raise
+        return _launch(rooms, again, progress, wait=wait, now=now)
+
+
 def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
     spec = owned(plan.spec)
+    make_data_folder(spec)
     progress.update(f"{spec.name}: launching")
     # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
     with going_on_without_us(progress, spec.name):
-        started = rooms.manager.start(spec, new_secrets(spec))
+        started = rooms.manager.start(spec, secrets_for(rooms, spec))
         if started.snapshot.state is ProcessState.STOPPING:
             # Somebody ended it a moment ago. Whoever asks for a start wants a server, not the end of one.
             rooms.manager.stop(spec.name, on_change=telling(progress, "ending before it starts again"))
-            started = rooms.manager.start(spec, new_secrets(spec))
+            started = rooms.manager.start(spec, secrets_for(rooms, spec))
         snapshot = started.snapshot
         if started.reused:
             progress.note(reusing(snapshot, now))
         if wait and (snapshot.state is not ProcessState.RUNNING or snapshot.ready_at is None):
             snapshot = wait_ready(rooms.manager, spec.name, progress)
     return Outcome(snapshot, started.reused)
+
+
+def make_data_folder(spec: LaunchSpec) -> None:
+    """
+    Make the instance's own folder where the plan gives it one, closed to others.
+
+    Raises ``LaunchFailed`` when it cannot be made.
+    """
+    for place in (spec.cwd, *(mount.source for mount in spec.mounts)):
+        path = Path(place) if place else None
+        if path is not None and (path.parent.name, path.name) == ("data", spec.name):
+            try:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise LaunchFailed(
+                    f"{spec.name} cannot keep its data.",
+                    cause=f"{path} cannot be made: {error.strerror}",
+                    remedy=f"make room for it, or mend the permissions of {path.parent}",
+                ) from error
 
 
 def owned(spec: LaunchSpec) -> LaunchSpec:
@@ -97,9 +142,18 @@ def owned(spec: LaunchSpec) -> LaunchSpec:
     return spec
 
 
-def new_secrets(spec: LaunchSpec) -> dict[str, str]:
-    """A fresh value for every secret the spec names."""
-    return {secret.name: secrets.token_urlsafe(_SECRET_BYTES) for secret in spec.secrets}
+def secrets_for(rooms: Rooms, spec: LaunchSpec) -> dict[str, str]:
+    """
+    A value for every secret the spec names: the one this name had before, else a fresh one.
+
+    A database keeps its password in its data, and a client its key in its configuration: neither may change because
+    the server was stopped over night. ``remove`` forgets them.
+    """
+    try:
+        before = rooms.manager.secrets(spec.name)
+    except NoSuchInstance:
+        before = {}
+    return {secret.name: before.get(secret.name) or secrets.token_urlsafe(_SECRET_BYTES) for secret in spec.secrets}
 
 
 def reusing(snapshot: Snapshot, now: float) -> str:

@@ -12,6 +12,8 @@ from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.planning.plan import instance_name
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
+from las_jupyter.policy.load import load_policies
+from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
 from las_jupyter.state.paths import check_name
 
@@ -38,6 +40,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         model=_model(manifest, request, settings),
         ports=_ports(request, manifest, name, running),
         free_ports=ports.free_ports(_FREE_PORTS),
+        kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
         state_dir=manager.paths.state_dir,
         running=tuple(pair for pair in running if pair[0].name != name),
         default_mode=settings.runtime.default_mode,
@@ -48,7 +51,23 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         memory_limit=settings.limits.memory,
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
+        policy=_policy(manifest, settings),
+        requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
+
+
+def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
+    policies = load_policies(settings.policy_file)
+    if not policies:
+        return PolicyVerdict(reasons={EXPOSE: "no policy allows network exposure"})
+    found = machine.gpus()
+    hardware = Hardware(
+        cpu_cores=machine.cpus(),
+        ram=machine.memory_total(),
+        gpu_vram=max((gpu.memory_total for gpu in found), default=0),
+        gpu_count=len(found),
+    )
+    return judge_policy(policies, hardware, manifest.name, manifest.category)
 
 
 def _restart(settings: LoadedSettings) -> RestartRule:

