@@ -24,7 +24,8 @@ export class CardView {
   private readonly light = make("span", "las-light", "", { "aria-hidden": "true" });
   private readonly word = make("span", "las-word");
   private readonly uptime = make("span", "las-dim");
-  private readonly headline = make("div", "las-line");
+  private readonly headline = make("span", "");
+  private readonly model = make("span", "las-model");
   private readonly url = make("span", "las-url");
   private readonly address = make("code", "las-address");
   private readonly middle = make("div", "las-middle");
@@ -64,15 +65,9 @@ export class CardView {
     uses.append(this.cpu.element, this.memory.element, this.vram.element);
     this.middle.append(this.url, uses);
     this.details.append(quiet(make("summary", "las-summary", "Details")), this.reasons);
-    this.element.append(
-      head,
-      this.headline,
-      this.failure,
-      this.told,
-      this.middle,
-      this.details,
-      this.log.element,
-    );
+    const line = make("div", "las-line");
+    line.append(this.model, this.headline);
+    this.element.append(head, line, this.failure, this.told, this.middle, this.details, this.log.element);
     this.update(card);
   }
 
@@ -83,6 +78,7 @@ export class CardView {
     this.element.dataset.state = card.state;
     this.light.dataset.light = card.light;
     setText(this.word, word(card));
+    setText(this.model, modelName(card));
     setText(this.address, card.url ?? "");
     this.url.hidden = card.url === null;
     this.middle.hidden = !card.alive;
@@ -161,6 +157,11 @@ export class CardView {
 function kind({ module, name, mode, backend }: Card): string {
   const how = mode === "native" ? "native" : backend;
   return module === name ? how : `${module} · ${how}`;
+}
+
+/** The model without the folders that it lies in. */
+function modelName({ model }: Card): string {
+  return model?.split(/[\\/]/).at(-1) ?? "";
 }
 
 /** What was decided and how it is kept, as rows. */
