@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from processes import alive, eventually, supervisors_of
 from required import missing
+
+import las_jupyter
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +38,10 @@ def clean_end(own_folders: None) -> Iterator[None]:
     state_dir = os.environ["LAS_JUPYTER_STATE_DIR"]
     eventually(lambda: not supervisors_of(state_dir), "the supervisors ended")
     assert not [pid for pid in servers if alive(pid)]
+
+
+@pytest.fixture
+def built_panel() -> None:
+    """The panel's script is there; skips, or fails where it is required, when nobody built it."""
+    if not (Path(las_jupyter.__file__).parent / "widgets" / "static" / "panel.js").exists():
+        missing("panel", "its script is not built; run make javascript")

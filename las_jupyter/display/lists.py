@@ -58,3 +58,12 @@ def health_table(snapshots: Sequence[Snapshot], *, now: float) -> Table[Snapshot
         empty="No instance is known here.",
         paint=paint_light,
     )
+
+
+def findings_table(findings: Sequence[Any]) -> Table[Any]:
+    """What the doctor found: the good, the missing, and what could not be told."""
+    marks = {True: "● good", False: "■ wrong", None: "– not here"}
+    rows = [(each.subject, marks[each.good], each.says, each.cure) for each in findings]
+    wrong = sum(each.good is False for each in findings)
+    note = "Nothing is wrong." if not wrong else f"{wrong} of {len(rows)} are wrong; the last column cures them."
+    return Table(("what", "how it is", "found", "cure"), rows, findings, notes=(note,))

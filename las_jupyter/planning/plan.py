@@ -21,7 +21,7 @@ from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.arguments import check_arguments, check_environment
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
-from las_jupyter.planning.ports import choose_port
+from las_jupyter.planning.ports import choose_port, keep_port
 from las_jupyter.policy.rules import EXPOSE
 
 if TYPE_CHECKING:
@@ -85,9 +85,24 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         memory_promised=limits.memory,
         decisions=tuple(decisions),
     )
-    spec = spec._replace(fingerprint=fingerprint(spec))
+    spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     return StartPlan(request, spec, tuple(decisions), _warnings(world), downloads, world.requires)
+
+
+def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
+    """
+    What makes the server. A port that was chosen for the user is no part of it: whoever asks again means the same
+    server, wherever the first one found a place.
+    """
+    if request.port:
+        return fingerprint(spec)
+    # Natively the inner port is the same number again; in a container it is the image's own and stays.
+    anywhere = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in spec.ports)
+    values = _values(request, world, spec.mode, anywhere, spec.gpus)
+    argv = _argv(request, world, spec.mode, values, [])
+    env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
+    return fingerprint(spec._replace(ports=anywhere, argv=argv, env=env))
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:
@@ -174,7 +189,11 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
         inner = container and (
             container.inner_ports.get(row.name) or (container.inner_port if index == 0 else row.default)
         )
-        port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
+        kept = world.kept_ports.get(row.name)
+        if kept is not None and not asked:
+            port, decision = keep_port(row.name, kept, inner or None)
+        else:
+            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
         free = tuple(each for each in free if each != port.host)
         chosen.append(port)
         decisions.append(decision)

@@ -6,6 +6,11 @@ from las_jupyter.core.errors import PortTaken
 from las_jupyter.core.launch import Decision, Port
 
 
+def keep_port(name: str, kept: int, inner: int | None) -> tuple[Port, Decision]:
+    """The port an instance of this name has now: a start that names none means the server that runs."""
+    return Port(name, kept, inner or kept), Decision(f"port {name}", str(kept), "the instance of this name has it")
+
+
 def choose_port(
     name: str, asked: int | None, default: int, inner: int | None, owners: dict[int, str | None], free: tuple[int, ...]
 ) -> tuple[Port, Decision]:

@@ -61,7 +61,8 @@ class Machine:
 class World:
     """
     The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
-    ``free_ports`` are free ones to fall back to. ``default_mode`` and the ``*_enabled`` flags are settings.
+    ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
+    port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``requires`` are the modules it depends on, in the order to start them.
     """
 
@@ -74,6 +75,7 @@ class World:
     free_ports: tuple[int, ...]
     state_dir: str
     running: tuple[tuple[Snapshot, LaunchSpec], ...] = ()
+    kept_ports: dict[str, int] = field(default_factory=dict)
     default_mode: Mode | None = None
     native_enabled: bool = True
     docker_enabled: bool = True

@@ -8,7 +8,6 @@ running notebook sees the change at the next verb.
 from __future__ import annotations
 
 import functools
-from importlib import import_module
 from typing import Any
 
 from las_jupyter.core.request import StartPlan, StartRequest
@@ -18,9 +17,12 @@ from las_jupyter.manifests.trust import trust
 from las_jupyter.models.fetch import NeedsDownload, fetch, locate
 from las_jupyter.models.named import NAMED_MODELS
 from las_jupyter.models.reference import parse
+from las_jupyter.planning.plan import decide
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
+from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
+from las_jupyter.stack.survey import survey
 from las_jupyter.state.paths import StatePaths, default_paths
 
 
@@ -34,14 +36,12 @@ class House:
 
     @property
     def manager(self) -> Manager:
-        return _manager(default_paths(_log_dir(load_settings())))
+        return _manager(_paths(load_settings()))
 
     def plan(self, request: StartRequest) -> StartPlan:
-        decide = import_module("las_jupyter.planning.plan").decide
-        survey = import_module("las_jupyter.stack.survey").survey
         settings = load_settings()
-        plan: StartPlan = decide(request, survey(request, settings, load_catalog(settings), self.manager))
-        return plan
+        world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
+        return decide(request, world)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         if not plan.downloads or plan.spec.model is None:
@@ -67,12 +67,12 @@ class House:
         return trust(path)
 
     def doctor(self) -> Any:
-        return import_module("las_jupyter.stack.doctor").doctor()
+        return doctor()
 
 
-def _log_dir(settings: LoadedSettings) -> str | None:
+def _paths(settings: LoadedSettings) -> StatePaths:
     folder = settings.runtime.log_dir
-    return None if folder is None else str(folder)
+    return default_paths(None if folder is None else str(folder))
 
 
 def _module_row(entry: Entry) -> ModuleRow:

@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
-from las_jupyter.core.errors import LasError, LaunchFailed, NoSuchInstance
+from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, NoSuchInstance, PortTaken
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
@@ -44,7 +44,7 @@ def bring_up(rooms: Rooms, request: StartRequest, progress: Progress, *, wait: b
             if not _runs(rooms, name):
                 bring_up(rooms, StartRequest(module=name), progress, wait=True, now=now)
                 fresh.append(name)
-        return _launch(rooms, plan, progress, wait=wait, now=now)
+        return _launch_or_join(rooms, plan, progress, wait=wait, now=now)
     except LasError:
         for name in reversed(fresh):
             rooms.manager.stop(name)
@@ -53,7 +53,7 @@ def bring_up(rooms: Rooms, request: StartRequest, progress: Progress, *, wait: b
 
 
 def _with_everything_fetched(rooms: Rooms, request: StartRequest, progress: Progress) -> StartPlan:
-    plan = rooms.plan(request)
+    plan = _plan(rooms, request)
     said = f"Stopped fetching {plan.spec.model}; nothing half-fetched is left where a model is looked for."
     with interruptible(progress, said, "the same command begins again"):
         fetched = rooms.fetch(plan, lambda what, done, total: _tell_bytes(progress, what, done, total))
@@ -71,6 +71,30 @@ def _runs(rooms: Rooms, name: str) -> bool:
         return rooms.manager.snapshot(name).state is ProcessState.RUNNING
     except NoSuchInstance:
         return False
+
+
+def _plan(rooms: Rooms, request: StartRequest) -> StartPlan:
+    try:
+        return rooms.plan(request)
+    except PortTaken:
+        # It may be taken by this very instance, started by somebody else while we looked: the second look knows it.
+        return rooms.plan(request)
+
+
+def _launch_or_join(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
+    """
+    Launch the plan; when another client was faster, join what it started if a plan made now means the same.
+
+    Two clients that look at the same moment both find no instance; the slower one then sees the port taken and
+    decides for another, which alone would make a conflict of two equal wishes.
+    """
+    try:
+        return _launch(rooms, plan, progress, wait=wait, now=now)
+    except InstanceConflict:
+        again = rooms.plan(plan.request)
+        if again.spec.fingerprint == plan.spec.fingerprint:
+            raise
+        return _launch(rooms, again, progress, wait=wait, now=now)
 
 
 def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:

@@ -40,6 +40,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         model=_model(manifest, request, settings),
         ports=_ports(request, manifest, name, running),
         free_ports=ports.free_ports(_FREE_PORTS),
+        kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
         state_dir=manager.paths.state_dir,
         running=tuple(pair for pair in running if pair[0].name != name),
         default_mode=settings.runtime.default_mode,

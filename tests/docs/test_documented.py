@@ -35,7 +35,7 @@ def our_errors() -> list[type[errors.LasError]]:
 def test_the_page_shows_the_help_as_it_is(name):
     text = help_text(None if name == "all" else BY_NAME[name], "%las")
 
-    assert f"<!-- help: {name} -->\n```text\n{text}\n```" in MAGICS, "run scripts/refresh-help"
+    assert f"<!-- help: {name} -->\n```text\n{text}\n```" in MAGICS, "run scripts/refresh-docs"
 
 
 def test_no_verb_is_described_that_does_not_exist():

@@ -19,6 +19,9 @@ pytest_plugins = ("servers",)
 pytestmark = [pytest.mark.native, pytest.mark.llamacpp, pytest.mark.usefixtures("clean_end")]
 
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
 @pytest.fixture
 def kernel(smollm2: str) -> Iterator[Kernel]:
     with a_kernel() as kernel:
@@ -191,6 +194,29 @@ def test_an_instance_shows_a_card_without_script(kernel):
     assert len(cards) == 1
     assert "<script" not in cards[0]["text/html"]
     assert cards[0]["text/plain"].startswith("<llama.cpp: llama.cpp, native, running, healthy, http://127.0.0.1:")
+
+
+@pytest.mark.usefixtures("built_panel")
+def test_an_instance_shows_its_panel_below_its_card(kernel):
+    start(kernel)
+
+    shown = kernel.run("llm")
+
+    kinds = ["panel" if WIDGET in bundle else "card" for bundle in shown.bundles if "text/html" in bundle]
+    assert kinds == ["card", "panel"]
+
+
+@pytest.mark.usefixtures("built_panel")
+def test_the_panel_of_all_is_asked_for_by_a_word(kernel):
+    shown = kernel.run("%las panel")
+
+    assert shown.ok, shown.error_lines
+    assert any(WIDGET in bundle for bundle in shown.bundles)
+
+
+@pytest.mark.usefixtures("built_panel")
+def test_the_panel_of_an_unknown_name_is_an_error_of_ours(kernel):
+    assert kernel.run("las.panel('nobody')").error == "NoSuchInstance"
 
 
 def _readable(file: Path) -> bool:

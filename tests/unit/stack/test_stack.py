@@ -11,6 +11,7 @@ from las_jupyter.core.errors import (
     LaunchFailed,
     NoSuchInstance,
     PlanRefused,
+    PortTaken,
     StartTimeout,
     StopFailed,
 )
@@ -44,6 +45,36 @@ def test_starting_what_runs_returns_it_and_says_so():
     assert again.name == "llama.cpp"
     assert "Reusing llama.cpp on port 8080 (pid 4711), started 5.0 s ago." in told.notes
     assert len([call for call in house.manager.calls if call[0] == "wait_ready"]) == 1
+
+
+def test_two_equal_wishes_at_once_are_one_server_though_the_slower_saw_its_port_taken():
+    stack, house, told = small_stack()
+    stack.start("llama.cpp")
+    looks = iter(["llama.cpp:None with port 8081", "llama.cpp:None"])
+    planned = house.plan
+
+    def plan(request):
+        decided = planned(request)
+        return decided._replace(spec=decided.spec._replace(fingerprint=next(looks)))
+
+    house.plan = plan
+
+    assert stack.start("llama.cpp").port == 8080
+    assert told.notes[-1].startswith("Reusing llama.cpp")
+
+
+def test_a_port_that_this_very_instance_took_meanwhile_is_no_refusal():
+    stack, house, _ = small_stack()
+    planned, first = house.plan, [PortTaken("Port 8080 is taken.")]
+
+    def plan(request):
+        if first:
+            raise first.pop()
+        return planned(request)
+
+    house.plan = plan
+
+    assert stack.start("llama.cpp", port=8080).port == 8080
 
 
 def test_a_start_while_it_is_being_stopped_waits_for_the_end_and_starts_it_again():

@@ -1,0 +1,170 @@
+"""
+What this machine offers and lacks for each thing we can do, with the cure for each lack.
+
+Nothing here is needed to start anything, and no check can fail the doctor: what cannot be asked is a finding too.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from las_jupyter.backends.table import load_backend
+from las_jupyter.core.errors import LasError
+from las_jupyter.core.quantities import format_size
+from las_jupyter.display.lists import findings_table
+from las_jupyter.display.table import Table
+from las_jupyter.engines.find import FoundEngine, find_engine
+from las_jupyter.manifests.catalog import load_catalog
+from las_jupyter.models.cache import default_cache_dir
+from las_jupyter.resources import machine
+from las_jupyter.settings.load import load_settings
+from las_jupyter.state.paths import default_paths
+
+if TYPE_CHECKING:
+    from las_jupyter.manifests.catalog import Catalog, Entry
+    from las_jupyter.settings.load import LoadedSettings
+
+_LITTLE_SPACE = 2 * 10**9
+
+
+class Finding(NamedTuple):
+    """One thing looked at. ``good`` None: it could not be told, or it is a choice and no lack."""
+
+    subject: str
+    good: bool | None
+    says: str
+    cure: str = ""
+
+
+def doctor() -> Table[Finding]:
+    """Look at everything once; takes a second or two."""
+    return findings_table([finding for check in CHECKS for finding in _carefully(check)])
+
+
+def _carefully(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    subject = check.__name__.removeprefix("_").replace("_", " ")
+    try:
+        yield from check()
+    except LasError as error:
+        yield Finding(subject, False, " ".join(error.lines()[:2]), error.remedy or "")
+    except Exception as error:
+        yield Finding(subject, None, f"could not be asked: {type(error).__name__}: {error}")
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding("Python", True, f"{platform.python_version()} at {sys.executable}")
+
+
+def _settings() -> Iterator[Finding]:
+    sources = sorted({line.source for line in load_settings().explain()} - {"default"})
+    yield Finding("settings", True, "from " + (", ".join(sources) or "the defaults only"))
+
+
+def _catalog() -> Iterator[Finding]:
+    catalog = load_catalog(load_settings())
+    yield Finding("manifests", True, f"{len(catalog.entries)} modules")
+    for problem in catalog.problems:
+        yield Finding("manifests", False, " ".join(problem.lines()[:2]), problem.remedy or "")
+
+
+def _state_folder() -> Iterator[Finding]:
+    folder = Path(default_paths().state_dir)
+    yield _room("state folder", folder, "name another in LAS_JUPYTER_STATE_DIR")
+
+
+def _model_folder() -> Iterator[Finding]:
+    folder = Path(load_settings().models.cache_dir or default_cache_dir())
+    yield _room("model folder", folder, "name another in models.cache_dir")
+
+
+def _room(subject: str, folder: Path, elsewhere: str) -> Finding:
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        return Finding(subject, False, f"{folder} cannot be written", elsewhere)
+    free = shutil.disk_usage(place).free
+    cure = "" if free > _LITTLE_SPACE else f"free some space, or {elsewhere}"
+    return Finding(subject, free > _LITTLE_SPACE, f"{folder}, {format_size(free)} free", cure)
+
+
+def _memory_and_processors() -> Iterator[Finding]:
+    total, left = machine.memory_total(), machine.memory_available()
+    yield Finding("memory", True, f"{format_size(left)} of {format_size(total)} can be had; {machine.cpus():g} cores")
+
+
+def _gpus() -> Iterator[Finding]:
+    found = machine.gpus()
+    for gpu in found:
+        free = f"{format_size(gpu.memory_free)} of {format_size(gpu.memory_total)} free"
+        yield Finding(f"GPU {gpu.id}", True, f"{gpu.name}, {free}")
+    if not found:
+        yield Finding("GPUs", None, "none answers; models run on the processor")
+
+
+def _backends() -> Iterator[Finding]:
+    settings = load_settings()
+    yield _backend("native", "runtime.native_enabled", allowed=settings.runtime.native_enabled)
+    for name in ("docker", "podman"):
+        yield _backend(name, "runtime.docker_enabled", allowed=settings.runtime.docker_enabled)
+
+
+def _backend(name: str, setting: str, *, allowed: bool) -> Finding:
+    if not allowed:
+        return Finding(name, None, f"{setting} is off", f"%las config {setting}")
+    try:
+        lacking = load_backend(name).why_unavailable()
+    except LasError as error:
+        return Finding(name, None, error.cause or error.message, error.remedy or "")
+    if lacking is None:
+        return Finding(name, True, "it can be used")
+    # One mode is enough for most modules: a missing container engine is no illness by itself.
+    return Finding(name, False if name == "native" else None, lacking.reason, lacking.remedy)
+
+
+def _engines() -> Iterator[Finding]:
+    settings = load_settings()
+    catalog: Catalog = load_catalog(settings)
+    for entry in catalog.entries:
+        finding = _engine(entry, settings)
+        if finding is not None:
+            yield finding
+
+
+def _engine(entry: Entry, settings: LoadedSettings) -> Finding | None:
+    native = entry.manifest.launch.native if entry.manifest.launch else None
+    if native is None or not native.needs or native.needs[0] == "http-echo":
+        return None
+    name = entry.manifest.name
+    own = settings.engines.get(name)
+    path, python = (own.path, own.python) if own else (None, None)
+    found = find_engine(native.needs[0], path=path and str(path), python=python and str(python))
+    if isinstance(found, FoundEngine):
+        return Finding(name, True, f"{found.program} {found.version}: {found.why}")
+    return Finding(name, None, found.reason, found.remedy)
+
+
+def _notebook() -> Iterator[Finding]:
+    for package in ("ipykernel", "ipywidgets", "anywidget", "openai"):
+        try:
+            yield Finding(package, True, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(package, None, "is not installed here", f"pip install {package}")
+    spec = importlib.util.find_spec("las_jupyter.widgets")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    if folder is None or not (folder / "static" / "panel.js").exists():
+        yield Finding("panel", False, "its script is not built", "make javascript, in the checkout")
+
+
+CHECKS = (
+    _python, _settings, _catalog, _state_folder, _model_folder, _memory_and_processors, _gpus, _backends, _engines,
+    _notebook,
+)  # fmt: skip

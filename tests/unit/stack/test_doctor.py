@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from las_jupyter.core.errors import InvalidSettings
+from las_jupyter.stack import doctor as room
+from las_jupyter.stack.doctor import doctor
+
+
+def findings() -> dict[str, room.Finding]:
+    return {each.subject: each for each in doctor()}
+
+
+def test_the_doctor_looks_at_everything_a_start_may_need():
+    assert {"Python", "settings", "manifests", "state folder", "model folder", "memory", "native", "docker", "podman",
+            "llama.cpp", "ipykernel"} <= set(findings())  # fmt: skip
+
+
+def test_a_lack_comes_with_its_cure(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    lack = findings()["vllm"]
+
+    assert lack.good is None
+    assert "pip install vllm" in lack.cure
+
+
+def test_a_wrong_setting_is_a_finding_and_no_failure(monkeypatch):
+    monkeypatch.setenv("LAS_JUPYTER_RUNTIME__DEFAULT_MODE", "nativ")
+
+    table = doctor()
+
+    assert not {each.subject: each for each in table}["settings"].good
+    assert "wrong" in table.notes[0]
+
+
+@pytest.mark.parametrize("broken", [OSError("no such device"), RuntimeError("driver says 999"), InvalidSettings("no")])
+def test_a_check_that_breaks_is_a_finding_of_its_own(monkeypatch, broken):
+    def _gpus():
+        raise broken
+        yield
+
+    monkeypatch.setattr(room, "CHECKS", (room._python, _gpus))
+
+    assert findings()["Python"].good
+    assert not findings()["gpus"].good
+    assert str(broken) in findings()["gpus"].says
+
+
+def test_a_folder_that_cannot_be_written_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.setattr(room.os, "access", lambda place, mode: False)
+    monkeypatch.setenv("LAS_JUPYTER_MODELS__CACHE_DIR", str(tmp_path / "models"))
+
+    finding = findings()["model folder"]
+
+    assert finding.good is False
+    assert "models.cache_dir" in finding.cure
+
+
+def test_a_mode_that_is_switched_off_is_no_illness(monkeypatch):
+    monkeypatch.setenv("LAS_JUPYTER_RUNTIME__DOCKER_ENABLED", "false")
+
+    assert findings()["docker"].good is None
+    assert "runtime.docker_enabled is off" in findings()["docker"].says
