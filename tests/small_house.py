@@ -94,7 +94,7 @@ class SmallManager:
         return self.specs[name]
 
     def secrets(self, name: str) -> dict[str, str]:
-        return self.keys[name]
+        return self.keys.get(name, {})
 
     def wait_ready(self, name: str, *, timeout: float | None = None, on_change: Any = None) -> Snapshot:
         self.calls.append(("wait_ready", timeout))
@@ -120,6 +120,7 @@ class SmallManager:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} runs.", remedy=f"%las stop {name}")
         del self.known[name]
+        self.keys.pop(name, None)
 
     def events(self, name: str) -> tuple[EventRecord, ...]:
         return (
@@ -175,6 +176,9 @@ class SmallHouse:
     def modules(self) -> list[ModuleRow]:
         row = ModuleRow("llama.cpp", "1.0", ("native",), "runtime", "bundled", True, "", "runs GGUF models")
         return [row, row._replace(name="db", category="database", note="needs <podman>")]
+
+    def broken_manifests(self) -> list[str]:
+        return []
 
     def models(self) -> list[str]:
         return ["smollm2-135m"]

@@ -11,14 +11,20 @@ from las_jupyter.display.table import Table
 from las_jupyter.display.words import ago, clock, health_words, one_line, why
 
 
-def modules_table(rows: Sequence[Any]) -> Table[Any]:
+def modules_table(rows: Sequence[Any], *, notes: tuple[str, ...] = ()) -> Table[Any]:
     """What can be started: each with its modes, where it comes from, and what stands in the way."""
     cells = [
         (row.name, row.version, ", ".join(row.modes), row.category, row.origin, row.note or "ready", row.description)
         for row in rows
     ]
     columns = ("module", "version", "modes", "category", "from", "can start", "description")
-    return Table(columns, [(*cell[:-1], one_line(cell[-1], 80)) for cell in cells], rows, empty="The catalog is empty.")
+    return Table(
+        columns,
+        [(*cell[:-1], one_line(cell[-1], 80)) for cell in cells],
+        rows,
+        empty="The catalog is empty.",
+        notes=notes,
+    )
 
 
 def settings_table(rows: Sequence[Any]) -> Table[Any]:

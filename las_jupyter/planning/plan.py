@@ -100,9 +100,8 @@ def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
     # Natively the inner port is the same number again; in a container it is the image's own and stays.
     anywhere = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in spec.ports)
     values = _values(request, world, spec.mode, anywhere, spec.gpus)
-    argv = _argv(request, world, spec.mode, values, [])
     env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
-    return fingerprint(spec._replace(ports=anywhere, argv=argv, env=env))
+    return fingerprint(spec._replace(ports=anywhere, argv=_argv(request, world, spec.mode, values, []), env=env))
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:

@@ -8,6 +8,7 @@ running notebook sees the change at the next verb.
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 from las_jupyter.core.request import StartPlan, StartRequest
@@ -57,6 +58,9 @@ class House:
         catalog = load_catalog(load_settings())
         return [_module_row(entry) for entry in catalog.entries]
 
+    def broken_manifests(self) -> list[str]:
+        return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
+
     def models(self) -> list[str]:
         return sorted(NAMED_MODELS)
 
@@ -71,8 +75,11 @@ class House:
 
 
 def _paths(settings: LoadedSettings) -> StatePaths:
-    folder = settings.runtime.log_dir
-    return default_paths(None if folder is None else str(folder))
+    return default_paths(_text(settings.runtime.log_dir), _text(settings.state_dir))
+
+
+def _text(place: Path | None) -> str | None:
+    return None if place is None else str(place)
 
 
 def _module_row(entry: Entry) -> ModuleRow:

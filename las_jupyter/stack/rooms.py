@@ -105,6 +105,9 @@ class Rooms(Protocol):
     def modules(self) -> list[ModuleRow]:
         """The catalog."""
 
+    def broken_manifests(self) -> list[str]:
+        """A sentence for each manifest that could not be read."""
+
     def models(self) -> list[str]:
         """Names of models we know, for completion."""
 

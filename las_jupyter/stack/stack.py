@@ -210,7 +210,7 @@ class Stack:
 
     def modules(self) -> Table[ModuleRow]:
         """What can be started here."""
-        return modules_table(self.rooms.modules())
+        return modules_table(self.rooms.modules(), notes=tuple(self.rooms.broken_manifests()))
 
     def trust(self, path: Word) -> Text:
         """Allow a manifest file to run natively as long as its content stays the same."""

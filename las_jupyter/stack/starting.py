@@ -103,11 +103,11 @@ def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, no
     progress.update(f"{spec.name}: launching")
     # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
     with going_on_without_us(progress, spec.name):
-        started = rooms.manager.start(spec, new_secrets(spec))
+        started = rooms.manager.start(spec, secrets_for(rooms, spec))
         if started.snapshot.state is ProcessState.STOPPING:
             # Somebody ended it a moment ago. Whoever asks for a start wants a server, not the end of one.
             rooms.manager.stop(spec.name, on_change=telling(progress, "ending before it starts again"))
-            started = rooms.manager.start(spec, new_secrets(spec))
+            started = rooms.manager.start(spec, secrets_for(rooms, spec))
         snapshot = started.snapshot
         if started.reused:
             progress.note(reusing(snapshot, now))
@@ -142,9 +142,18 @@ def owned(spec: LaunchSpec) -> LaunchSpec:
     return spec
 
 
-def new_secrets(spec: LaunchSpec) -> dict[str, str]:
-    """A fresh value for every secret the spec names."""
-    return {secret.name: secrets.token_urlsafe(_SECRET_BYTES) for secret in spec.secrets}
+def secrets_for(rooms: Rooms, spec: LaunchSpec) -> dict[str, str]:
+    """
+    A value for every secret the spec names: the one this name had before, else a fresh one.
+
+    A database keeps its password in its data, and a client its key in its configuration: neither may change because
+    the server was stopped over night. ``remove`` forgets them.
+    """
+    try:
+        before = rooms.manager.secrets(spec.name)
+    except NoSuchInstance:
+        before = {}
+    return {secret.name: before.get(secret.name) or secrets.token_urlsafe(_SECRET_BYTES) for secret in spec.secrets}
 
 
 def reusing(snapshot: Snapshot, now: float) -> str:

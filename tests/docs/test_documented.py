@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import settings_page
 
 import las_jupyter as las
 from las_jupyter.cli.main import EXIT_CODES
 from las_jupyter.core import errors
+from las_jupyter.settings import load_settings
 from las_jupyter.stack import verbs
 from las_jupyter.stack.grammar import BY_NAME, VERBS
 from las_jupyter.stack.help import help_text
@@ -103,3 +105,21 @@ def test_every_example_of_the_help_is_understood(verb):
 def test_every_link_between_pages_leads_somewhere(page):
     for target in re.findall(r"\]\(((?!https?:)[^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_every_setting_is_described_with_its_default_and_no_other_is():
+    page = (DOCS / "settings.md").read_text()
+    shown = [line for line in page.splitlines() if line.startswith("| `")]
+
+    assert shown == settings_page.lines(), "run scripts/refresh-docs"
+
+
+def test_the_settings_example_is_one(tmp_path, monkeypatch):
+    example = re.search(r"```toml\n(.*?)```", (DOCS / "settings.md").read_text(), re.DOTALL)
+    assert example is not None
+    (tmp_path / "las.toml").write_text(example[1])
+
+    settings = load_settings(tmp_path)
+
+    assert settings.limits.memory == 8 * 10**9
+    assert settings.source_of("runtime.default_mode") == str(tmp_path / "las.toml")

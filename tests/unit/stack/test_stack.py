@@ -108,6 +108,19 @@ def test_a_key_is_made_for_every_secret_and_never_twice_the_same():
     assert len(one) > 30
 
 
+def test_a_key_stays_over_a_stop_and_goes_with_a_removal():
+    stack, _, _ = small_stack()
+    llm = stack.start("llama.cpp")
+    key = llm.api_key
+    llm.stop()
+
+    assert stack.start("llama.cpp").api_key == key
+
+    llm.stop()
+    llm.remove()
+    assert stack.start("llama.cpp").api_key != key
+
+
 def test_a_model_that_is_missing_is_fetched_and_the_plan_made_again():
     stack, house, told = small_stack()
     house.to_fetch = [(10, 100), (100, 100)]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+from las_jupyter.stack.house import House
+from las_jupyter.stack.stack import Stack
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch) -> House:
+    monkeypatch.chdir(tmp_path)
+    return House()
+
+
+def test_a_state_folder_of_the_settings_is_used_unless_the_environment_names_one(house, tmp_path, monkeypatch):
+    (tmp_path / "las.toml").write_text(f'state_dir = "{tmp_path}/mine"\n')
+
+    assert house.manager.paths.state_dir == str(tmp_path / "las-state")
+    monkeypatch.delenv("LAS_JUPYTER_STATE_DIR")
+    assert house.manager.paths.state_dir == str(tmp_path / "mine")
+
+
+def test_a_log_folder_of_the_settings_is_used_from_the_next_call_on(house, tmp_path):
+    before = house.manager.paths.log_dir
+    (tmp_path / "las.toml").write_text(f'[runtime]\nlog_dir = "{tmp_path}/elsewhere"\n')
+
+    assert before == str(tmp_path / "las-state" / "logs")
+    assert house.manager.paths.log_dir == str(tmp_path / "elsewhere")
+
+
+def test_the_manager_of_one_folder_is_made_once(house):
+    assert house.manager is house.manager
+
+
+def test_a_module_that_cannot_be_started_says_what_is_missing(house, tmp_path):
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    (folder / "listed.yaml").write_text("name: listed\nruntime: {modes: [native]}\n")
+    (folder / "mine.yaml").write_text(
+        "name: mine\nruntime: {modes: [native]}\nlaunch: {native: {argv: [sleep, '9']}}\n"
+    )
+    (tmp_path / "las.toml").write_text(f'[manifests]\npaths = ["{folder}"]\n')
+
+    rows = {row.name: row for row in house.modules()}
+
+    assert "no launch section" in rows["listed"].note
+    assert f"%las trust {folder}/mine.yaml" in rows["mine"].note
+    assert rows["llama.cpp"].note == ""
+
+
+def test_a_broken_manifest_breaks_only_itself_and_is_named(house, tmp_path):
+    (tmp_path / "broken.yaml").write_text("name: broken\nruntme: {}\n")
+    (tmp_path / "las.toml").write_text(f'[manifests]\npaths = ["{tmp_path}/broken.yaml"]\n')
+
+    table = Stack(house).modules()
+
+    assert "llama.cpp" in [row.name for row in table]
+    assert "broken.yaml" in " ".join(table.notes)
+
+
+def test_settings_say_where_they_came_from(house, tmp_path):
+    (tmp_path / "las.toml").write_text("[logs]\nkeep_starts = 3\n")
+
+    assert {row.key: row for row in house.settings()}["logs.keep_starts"] == (
+        "logs.keep_starts", "3", str(tmp_path / "las.toml")
+    )  # fmt: skip
