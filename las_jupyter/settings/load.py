@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from las_jupyter.settings.model import Settings
 
 _PREFIX = "LAS_JUPYTER_"
-_NO_SETTINGS = frozenset({"state_dir", "mark"})
-"""Where the state is must be known before any file is read; the mark is how a server's processes are told."""
+_NO_SETTINGS = frozenset({"mark"})
+"""The mark is how the processes of a server are told, and a kernel may be one of them."""
 
 
 class SettingLine(NamedTuple):

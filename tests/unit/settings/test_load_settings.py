@@ -98,11 +98,10 @@ def test_folders_in_the_environment_are_written_as_in_path(tmp_path: Path, monke
     assert load_settings(tmp_path).manifests.paths == [Path("/one"), Path("/two")]
 
 
-def test_our_variables_that_are_no_settings_are_no_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LAS_JUPYTER_STATE_DIR", str(tmp_path))
+def test_a_kernel_inside_one_of_our_servers_is_no_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LAS_JUPYTER_MARK", "left by a server that this kernel runs in")
 
-    assert "state_dir" not in {line.key for line in load_settings(tmp_path).explain()}
+    assert "mark" not in {line.key for line in load_settings(tmp_path).explain()}
 
 
 def test_a_variable_that_should_be_a_table_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
