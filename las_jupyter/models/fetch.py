@@ -7,13 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from las_jupyter.core.errors import UnknownModel
+from las_jupyter.core.errors import InvalidModel, UnknownModel
 from las_jupyter.models import hub, pypi
 from las_jupyter.models.cache import (
     OnProgress,
     Progress,
     default_cache_dir,
-    is_complete,
     recorded_checksum,
 )
 from las_jupyter.models.gguf_check import check_gguf
@@ -50,19 +49,18 @@ def locate(reference: ModelReference, cache_dir: str | Path | None = None) -> Lo
     """
     Where the model is now. Looks at the disk only.
 
-    Raises ``UnknownModel`` for a path with nothing there and ``InvalidModel`` for a GGUF that is not one or is cut.
+    Raises ``UnknownModel`` for a path with nothing there and ``InvalidModel`` for a file of the user that is no GGUF or
+    is cut; a damaged file of the cache counts as not there.
     """
     match reference.source:
         case Source.PATH:
             return _look_at_path(reference)
         case Source.PYPI:
             target = pypi.cached_path(reference, _folder(cache_dir))
-            found = target if is_complete(target, size=reference.size) else None
-            return _located(reference, found) if found else _needed(reference, str(target))
+            return _fetched(reference, target if pypi.is_here(reference, target) else None, target)
         case Source.HF:
             cached = hub.cached_path(reference, _folder(cache_dir))
-            link = hub.link_path(reference, _folder(cache_dir))
-            return _located(reference, cached) if cached else _needed(reference, str(link))
+            return _fetched(reference, cached, hub.link_path(reference, _folder(cache_dir)))
 
 
 def fetch(
@@ -116,6 +114,14 @@ def _located(reference: ModelReference, path: Path) -> LocatedModel:
     _check(path)
     size = path.stat().st_size if path.is_file() else None
     return LocatedModel(reference, str(path), size, recorded_checksum(path))
+
+
+def _fetched(reference: ModelReference, found: Path | None, target: Path) -> LocatedModel | NeedsDownload:
+    """A model of our own fetching; one that was damaged since is fetched again, where a user's file is refused."""
+    try:
+        return _located(reference, found) if found else _needed(reference, str(target))
+    except InvalidModel:
+        return _needed(reference, str(target))
 
 
 def _check(path: Path) -> None:

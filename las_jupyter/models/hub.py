@@ -70,8 +70,10 @@ def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -
         total = _size(reference)
         require_space(Path(cache_folder()), total, reference.short_name)
         bar = _bar(on_progress, total, f"downloading {reference.file or reference.repo}")
+        # Asked to fetch what the hub's cache has: it was found damaged there.
+        again = cached_path(reference, cache_dir) is not None
         for part in _parts(reference):
-            _link(_download(part, tqdm_class=bar), link_path(part, cache_dir))
+            _link(_download(part, tqdm_class=bar, force_download=again), link_path(part, cache_dir))
     except LasError:
         raise
     except Exception as error:

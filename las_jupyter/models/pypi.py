@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from las_jupyter.core.errors import DownloadFailed, UnknownModel
+from las_jupyter.core.errors import DownloadFailed, InvalidModel, UnknownModel
 from las_jupyter.models.cache import (
     OnProgress,
     Progress,
@@ -46,6 +46,17 @@ def cached_path(reference: ModelReference, cache_dir: Path) -> Path:
     return cache_dir / "pypi" / reference.package.lower() / reference.version / reference.file
 
 
+def is_here(reference: ModelReference, target: Path) -> bool:
+    """Whether ``target`` was fetched whole and has not been damaged since."""
+    if not is_complete(target, size=reference.size):
+        return False
+    try:
+        _check_format(reference, target)
+    except InvalidModel:
+        return False
+    return True
+
+
 def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -> Path:
     """Download the package, take the model out, check it and put it in its place. Raises ``DownloadFailed``."""
     target = cached_path(reference, cache_dir)
@@ -53,7 +64,7 @@ def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -
         # The package and the model lie side by side for a moment.
         require_space(cache_dir, reference.download_size + reference.size, reference.short_name)
     with only_one_fetches(target, on_progress, reference.download_size):
-        if is_complete(target, size=reference.size):
+        if is_here(reference, target):
             return target
         with fresh_work_dir(target) as folder:
             try:
@@ -204,5 +215,9 @@ def _check(reference: ModelReference, model: Path, sha256: str) -> None:
             cause=f"its sha256 is {sha256}, expected {reference.sha256}",
             remedy="another package of that name is served to you: check pip's index settings (pip config list)",
         )
+    _check_format(reference, model)
+
+
+def _check_format(reference: ModelReference, model: Path) -> None:
     if reference.file.lower().endswith(".gguf"):
         check_gguf(model)

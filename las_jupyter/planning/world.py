@@ -62,13 +62,8 @@ class World:
     """
     The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
     ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
-<<<<<<< HEAD
-    port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
-    ``requires`` are the modules it depends on, in the order to start them.
-=======
     port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
     in the order to start them.
->>>>>>> surfaces
     """
 
     entry: Entry

@@ -234,3 +234,13 @@ def test_a_web_page_in_place_of_the_model_is_refused(fetch, hub):
     answer = fetch("hf:org/repo/tiny.gguf")
 
     assert "is not a GGUF model" in answer.stderr
+
+
+def test_a_cached_file_that_was_damaged_is_fetched_again(fetch):
+    path = Path(fetch("hf:org/repo/tiny.gguf").stdout.strip())
+    path.resolve().write_bytes(b"")
+
+    answer = fetch("hf:org/repo/tiny.gguf")
+
+    assert answer.returncode == 0, answer.stderr
+    assert path.read_bytes() == gguf_bytes()

@@ -234,3 +234,11 @@ def test_a_model_that_lost_its_tail_on_disk_is_fetched_again(index, tmp_path):
     fetch(reference, tmp_path / "models")
 
     assert path.read_bytes() == gguf_bytes()
+
+
+def test_a_cached_model_of_unknown_size_that_was_cut_is_fetched_again(index, tmp_path):
+    path = fetch(parse(TINY), tmp_path / "models")
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert isinstance(locate(parse(TINY), tmp_path / "models"), NeedsDownload)
+    assert fetch(parse(TINY), tmp_path / "models").read_bytes() == gguf_bytes()
