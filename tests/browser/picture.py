@@ -45,7 +45,7 @@ def take(folder: Path, playwright: Playwright, lab: Lab) -> None:
     """Write both pictures into ``folder``."""
     chromium = shutil.which("chromium")
     browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-    notebook = Notebook(lab, browser, lab.write_notebook("panel.ipynb", CELLS), width=1100, height=1300, sharpness=2)
+    notebook = Notebook(lab, browser, lab.write_notebook("panel.ipynb", CELLS), width=1100, height=1300, sharpness=1.5)
     notebook.command("application:toggle-left-area")
     print(notebook.run(0))
     notebook.run(1)
