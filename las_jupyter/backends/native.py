@@ -120,7 +120,7 @@ class NativeRunning:
         if status is not None:
             self._main_gone(process_id.exit_status(status, "reaped by the supervisor"))
         elif self._pidfd is not None and process_id.ended(self._pidfd) and not self._awaits_reaping():
-            self._main_gone(process_id.exit_of_stranger(self._pidfd))
+            self._main_gone(process_id.exit_of_stranger(self._pidfd, self._id.pid, self._id.ticks))
 
     def _awaits_reaping(self) -> bool:
         """It ended after we looked and is our child: its status comes with the next look."""
