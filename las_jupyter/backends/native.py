@@ -120,7 +120,7 @@ class NativeRunning:
         if status is not None:
             self._main_gone(process_id.exit_status(status, "reaped by the supervisor"))
         elif self._pidfd is not None and process_id.ended(self._pidfd) and not self._awaits_reaping():
-            self._main_gone(process_id.exit_of_stranger(self._pidfd))
+            self._main_gone(process_id.exit_of_stranger(self._pidfd, self._id.pid, self._id.ticks))
 
     def _awaits_reaping(self) -> bool:
         """It ended after we looked and is our child: its status comes with the next look."""
@@ -165,7 +165,7 @@ class NativeRunning:
 
     def _tree(self) -> dict[int, Proc]:
         """Everything alive of it, by pid, except a probe of ours that is under way."""
-        found = native_tree.descendants(native_tree.brood()) if self._own else self._traces.alive()
+        found = native_tree.household() if self._own else self._traces.alive()
         if self._probe is not None and self._probe.pid in found:
             for pid in native_tree.descendants([found[self._probe.pid]]):
                 found.pop(pid, None)
