@@ -167,7 +167,7 @@ class NativeRunning:
 
     def _tree(self) -> dict[int, Proc]:
         """Everything alive of it, by pid, except a probe of ours that is under way."""
-        found = native_tree.descendants(native_tree.brood()) if self._own else self._traces.alive()
+        found = native_tree.household() if self._own else self._traces.alive()
         if self._probe is not None and self._probe.pid in found:
             for pid in native_tree.descendants([found[self._probe.pid]]):
                 found.pop(pid, None)

@@ -283,6 +283,11 @@ def _values(
         "host": _ALL_ADDRESSES if inside or request.expose else "127.0.0.1",
         "data_dir": (inside.data or "") if inside else _data_folder(request, world),
     }
+    if not inside:
+        values.update(lower.own_values())
+    if cpus := request.cpus or world.cpu_limit or world.policy.max_cpus:
+        # An engine counts the cores of the machine and not those it may use; too many threads wait for each other.
+        values["threads"] = str(max(1, int(cpus)))
     if gpus.ids:
         values["gpu_count"] = str(len(gpus.ids))
     for port in ports:
