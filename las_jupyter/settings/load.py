@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from las_jupyter.settings.model import Settings
 
 _PREFIX = "LAS_JUPYTER_"
-_NO_SETTINGS = frozenset({"mark"})
-"""The mark is how the processes of a server are told, and a kernel may be one of them."""
+_NO_SETTINGS = frozenset({"state_dir", "mark"})
+"""
+Words with our prefix that are no settings: the state folder must be known before any file is read, and the mark is how
+the processes of a server are told, of which a kernel may be one.
+"""
 
 
 class SettingLine(NamedTuple):
