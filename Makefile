@@ -17,7 +17,8 @@ lab: ## set everything up and open JupyterLab on the quickstart notebook, with a
 	scripts/python-env lab,llamacpp
 	$(MAKE) --no-print-directory $(PANEL)
 	$(VENV)/python -m las_jupyter.models fetch smollm2-135m
-	PATH="$$PWD/$(VENV):$$PATH" $(VENV)/jupyter lab $(LAB_OPTIONS) notebooks/01_quickstart.ipynb
+	root=$$([ "$$(id -u)" -ne 0 ] || echo --allow-root); \
+	PATH="$$PWD/$(VENV):$$PATH" $(VENV)/jupyter lab $$root $(LAB_OPTIONS) notebooks/01_quickstart.ipynb
 
 test: ## set everything up and pass all tests
 	scripts/test

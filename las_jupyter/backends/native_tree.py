@@ -17,6 +17,7 @@ from las_jupyter.limits.tree import Proc, all_processes, read_process
 
 MARK = "LAS_JUPYTER_MARK"
 _MOST = 4096
+_LOOKS = 20
 
 
 def children(pid: int) -> list[int]:
@@ -75,7 +76,38 @@ def brood() -> list[Proc]:
     """Our living direct children outside our session: main processes, and orphans that came to us."""
     mine = os.getsid(0)
     found = (read_process(pid) for pid in children(os.getpid()))
-    return [each for each in found if each is not None and each.session != mine and each.state not in "ZX"]
+    return [each for each in found if each is not None and each.session != mine and is_alive(each)]
+
+
+def is_alive(process: Proc) -> bool:
+    """
+    Whether anything of it still runs.
+
+    A process whose first thread ended looks like a zombie while its other threads go on: it still holds its memory,
+    and its children are still its own and not yet ours. A killed server with a hundred threads is one for a while.
+    """
+    if process.state not in "ZX":
+        return True
+    try:
+        return len(os.listdir(f"/proc/{process.pid}/task")) > 1
+    except OSError:
+        return False
+
+
+def household() -> dict[int, Proc]:
+    """
+    Everything alive below us outside our session, by pid.
+
+    An orphan comes to us at the moment its parent is gone. When that happens behind our look at our own children it
+    would be missed at both places, so we look again until nobody came meanwhile.
+    """
+    found: dict[int, Proc] = {}
+    for _ in range(_LOOKS):
+        before = children(os.getpid())
+        found = descendants(brood())
+        if children(os.getpid()) == before:
+            break
+    return found
 
 
 def descendants(roots: list[Proc]) -> dict[int, Proc]:
@@ -88,7 +120,7 @@ def descendants(roots: list[Proc]) -> dict[int, Proc]:
             if process is not None:
                 found[pid] = process
                 waiting.append(pid)
-    return {pid: process for pid, process in found.items() if process.state not in "ZX"}
+    return {pid: process for pid, process in found.items() if is_alive(process)}
 
 
 class Traces:

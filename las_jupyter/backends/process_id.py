@@ -115,10 +115,18 @@ def ended(pidfd: int) -> bool:
     return bool(poll.poll(0))
 
 
-def exit_of_stranger(pidfd: int) -> ExitStatus:
-    """The exit of a process that is not our child: the kernel tells it from 6.15 on, else nobody saw it."""
+def exit_of_stranger(pidfd: int, pid: int, ticks: int) -> ExitStatus:
+    """
+    The exit of an ended process that is not our child.
+
+    Until its parent reaps it, ``/proc`` shows its status; afterwards the kernel tells it from 6.15 on; else nobody saw
+    it.
+    """
     deadline = time.monotonic() + _REAPED_WITHIN
     while time.monotonic() < deadline:
+        status = _status_of_zombie(pid, ticks)
+        if status is not None:
+            return exit_status(status, "seen before its parent reaped it")
         buffer = bytearray(struct.pack("Q", _PIDFD_INFO_EXIT).ljust(72, b"\0"))
         try:
             fcntl.ioctl(pidfd, _PIDFD_GET_INFO, buffer)
@@ -126,8 +134,18 @@ def exit_of_stranger(pidfd: int) -> ExitStatus:
             break
         if struct.unpack_from("Q", buffer)[0] & _PIDFD_INFO_EXIT:
             return exit_status(struct.unpack_from("i", buffer, _EXIT_STATUS_AT)[0], "told by the kernel afterwards")
-        time.sleep(0.005)  # dead, but its new parent has not reaped it yet
+        time.sleep(0.005)
     return ExitStatus(None, None, None, "nobody saw it")
+
+
+def _status_of_zombie(pid: int, ticks: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rsplit(b")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    # Fields 3 (state), 22 (start) and 52 (exit status) of proc(5).
+    return int(fields[49]) if fields[0] == b"Z" and int(fields[19]) == ticks else None
 
 
 def exit_status(status: int, evidence: str) -> ExitStatus:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from las_jupyter.core import launch
@@ -66,6 +68,11 @@ def argv(manifest: Manifest, mode: Mode, values: template.Values) -> tuple[str, 
 def env(manifest: Manifest, mode: Mode, values: template.Values) -> dict[str, str]:
     """The environment the manifest gives it, names filled in. Raises ``InvalidManifest``."""
     return {name: template.fill_text(text, values) for name, text in _section(manifest, mode).env.items()}
+
+
+def own_values() -> dict[str, str]:
+    """The names that mean the same for every native start: this Python, and the folder of this package."""
+    return {"python": sys.executable, "package_dir": str(Path(__file__).parents[1])}
 
 
 def container_spec(manifest: Manifest, vendor: str | None = None) -> ContainerSpec:

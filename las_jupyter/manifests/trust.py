@@ -1,7 +1,7 @@
 """
 Which manifests may run natively: the bundled ones, and those a user pinned by the hash of their content.
 
-The pins are one file, ``trusted.json`` in the user's configuration folder (0600). It keeps the text that was trusted,
+The pins are one file, ``trusted.json`` beside the user's settings (0600). It keeps the text that was trusted,
 so that a change can be named line by line.
 """
 

@@ -7,7 +7,10 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+from las_jupyter.core import errors
 from las_jupyter.core.errors import LasError, SupervisorUnreachable
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.wire import from_data
 
 _ANSWER_WITHIN = 2.0
 
@@ -25,7 +28,11 @@ def ask(path: str, do: str, *, timeout: float = _ANSWER_WITHIN, **words: Any) ->
     answer: dict[str, Any] = json.loads(line)
     if not answer.get("ok"):
         problem = answer.get("error") or {}
-        raise LasError(str(problem.get("message", "The supervisor refused.")), cause=problem.get("cause"))
+        kind = getattr(errors, str(problem.get("type")), None)
+        if not (isinstance(kind, type) and issubclass(kind, LasError)):
+            kind = LasError
+        said = str(problem.get("message", "The supervisor refused."))
+        raise kind(said, cause=problem.get("cause"), remedy=problem.get("remedy"))
     return answer
 
 
@@ -63,6 +70,10 @@ class Subscription:
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def snapshots(self) -> list[Snapshot]:
+        """The snapshots that came since the last call."""
+        return [from_data(Snapshot, change["snapshot"]) for change in self.changes() if change.get("snapshot")]
 
     def changes(self) -> list[dict[str, Any]]:
         """What came since the last call."""

@@ -6,38 +6,46 @@ A manager owns nothing. It reads what supervisors wrote, asks their locks whethe
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import las_jupyter
+from las_jupyter.backends.listeners import holder
 from las_jupyter.core.errors import (
     InstanceConflict,
     LasError,
     LaunchFailed,
     NoSuchInstance,
+    PortTaken,
     StartTimeout,
     StopFailed,
     SupervisorUnreachable,
 )  # fmt: skip
-from las_jupyter.core.launch import LaunchSpec
+from las_jupyter.core.launch import LaunchSpec, Owner
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
-from las_jupyter.core.states import ProcessState
-from las_jupyter.core.wire import from_data, from_json, to_json
+from las_jupyter.core.states import Lifetime, ProcessState
+from las_jupyter.core.wire import from_data
+from las_jupyter.limits.tree import boot_id, read_process
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.spawn import spawn
-from las_jupyter.state.files import read_bytes, read_value, write_atomic, write_value
+from las_jupyter.state.files import edition, read_bytes, read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
 from las_jupyter.state.paths import StatePaths, make_private
 
 OnChange = Callable[[Snapshot], None]
 _START_LOCK_WAIT = 15.0
+_FIRST_WORD_WITHIN = 2.0
+_LOOK_AFTER_IT_EVERY = 2.0
 
 
 class Started(NamedTuple):
@@ -72,23 +80,53 @@ class Manager:
             running = self._alive(spec.name)
             if running is not None:
                 return self._reuse(running, spec)
-            write_atomic(self.paths.secrets(spec.name), json.dumps(secrets).encode())
-            write_value(self.paths.spec(spec.name), spec._replace(log_dir=self.paths.log_dir), sync=True)
+            _check_ports(spec)
+            self._write_spec(spec, secrets)
             said = spawn(self.paths, spec.name, spec.mode, "start")
+            if said.get("busy"):
+                return self._reuse(self._of_another_start(spec.name), spec)
         finally:
             lock.release()
         if not said.get("ok"):
-            if said.get("busy"):
-                return Started(self.snapshot(spec.name), reused=True)
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
 
+    def _of_another_start(self, name: str) -> Snapshot:
+        """A supervisor was there first: one of a start whose client was interrupted, or one that is about to end."""
+        deadline = time.monotonic() + _FIRST_WORD_WITHIN
+        while time.monotonic() < deadline:
+            running = self._alive(name)
+            if running is not None:
+                return running
+            time.sleep(0.02)
+        raise SupervisorUnreachable(f"The last supervisor of {name} has not ended yet.", remedy=f"%las status {name}")
+
+    def _write_spec(self, spec: LaunchSpec, secrets: dict[str, str]) -> None:
+        try:
+            write_atomic(self.paths.secrets(spec.name), json.dumps(secrets).encode())
+            write_value(self.paths.spec(spec.name), spec._replace(log_dir=self.paths.log_dir), sync=True)
+        except OSError as error:
+            raise LaunchFailed(
+                f"{spec.name} was not started: its launch spec cannot be written.",
+                cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(spec.name)})",
+                remedy=f"df -h {self.paths.state_dir}",
+            ) from error
+
     def _alive(self, name: str) -> Snapshot | None:
+        """The instance if it lives, by its supervisor's own word where that answers."""
         try:
             snapshot = self.snapshot(name)
         except NoSuchInstance:
             return None
+        if snapshot.state.alive:
+            snapshot = self._asked(name) or snapshot
         return snapshot if snapshot.state.alive else None
+
+    def _asked(self, name: str) -> Snapshot | None:
+        try:
+            return from_data(Snapshot, ask(self.paths.socket(name), "snapshot")["snapshot"])
+        except (LasError, ValueError, KeyError):
+            return None
 
     def _reuse(self, running: Snapshot, spec: LaunchSpec) -> Started:
         if running.fingerprint == spec.fingerprint:
@@ -109,45 +147,83 @@ class Manager:
     def names(self) -> list[str]:
         """The names of all instances known here."""
         try:
-            return sorted(
-                entry.name for entry in os.scandir(self.paths.instances) if os.path.exists(self.paths.state(entry.name))
-            )
+            entries = [entry.name for entry in os.scandir(self.paths.instances)]
         except FileNotFoundError:
             return []
+        # Without either file it was never started: somebody died while asking for it.
+        return sorted(name for name in entries if self._known(name))
+
+    def _known(self, name: str) -> bool:
+        try:
+            return os.path.exists(self.paths.state(name)) or os.path.exists(self.paths.events(name))
+        except LasError:
+            return False  # not a folder of ours
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """All instances; one whose supervisor died is taken over by a new one first."""
-        return tuple(self.snapshot(name) for name in self.names())
+        found = []
+        for name in self.names():
+            try:
+                found.append(self.snapshot(name))
+            except NoSuchInstance:  # removed meanwhile
+                continue
+        return tuple(found)
 
     def snapshot(self, name: str) -> Snapshot:
         """One instance now. Raises ``NoSuchInstance``."""
-        found = read_value(self.paths.state(name), Snapshot)
-        if found is None:
+        if not self._known(name):
             raise NoSuchInstance(f"There is no instance {name!r}.", remedy="%las status")
-        if found.state.alive and not is_held(self.paths.lock(name)):
-            found = read_value(self.paths.state(name), Snapshot) or found
-            if found.state.alive:
-                return self._restore(name, found)
-        return found
+        found = read_value(self.paths.state(name), Snapshot)
+        if found is not None and not found.state.alive:
+            return found
+        if is_held(self.paths.lock(name)):
+            found = found or self._asked(name) or self._once_written(name)
+            return _with_version(found)
+        # Its supervisor may have ended between the two looks.
+        found = read_value(self.paths.state(name), Snapshot)
+        if found is not None and not found.state.alive:
+            return found
+        return self._restore(name, found)
 
-    def _restore(self, name: str, last: Snapshot) -> Snapshot:
+    def _once_written(self, name: str) -> Snapshot:
+        """A supervisor holds the lock and is about to write its first state."""
+        deadline = time.monotonic() + _FIRST_WORD_WITHIN
+        while time.monotonic() < deadline:
+            found = read_value(self.paths.state(name), Snapshot) or self._asked(name)
+            if found is not None:
+                return found
+            time.sleep(0.02)
+        raise SupervisorUnreachable(f"The supervisor of {name} does not answer.", remedy="%las doctor")
+
+    def _restore(self, name: str, last: Snapshot | None) -> Snapshot:
+        """Give an instance a new supervisor after its last one died."""
         try:
-            spawn(self.paths, name, last.mode, "adopt")
-        except LasError:
-            return last._replace(supervised=False, reason="its supervisor died and could not be replaced")
-        return read_value(self.paths.state(name), Snapshot) or last
+            mode = last.mode if last else self.spec(name).mode
+            said = spawn(self.paths, name, mode, "adopt")
+            why = None if said.get("ok") or said.get("busy") else str(said.get("cause") or said.get("message"))
+        except LasError as error:
+            why = error.cause or error.message
+        found = read_value(self.paths.state(name), Snapshot) or last
+        if found is None:
+            raise NoSuchInstance(f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {name}")
+        if why is None:
+            return found
+        return found._replace(supervised=False, reason=f"its supervisor died and could not be replaced: {why}")
 
     def spec(self, name: str) -> LaunchSpec:
         """What was decided for ``name``."""
-        data = read_bytes(self.paths.spec(name))
-        if data is None:
-            raise NoSuchInstance(f"There is no instance {name!r}.", remedy="%las status")
-        return from_json(LaunchSpec, data)
+        found = read_value(self.paths.spec(name), LaunchSpec)
+        if found is None:
+            raise NoSuchInstance(f"There is no launch spec of {name!r}.", remedy="%las status")
+        return found
 
     def secrets(self, name: str) -> dict[str, str]:
         """The generated secrets of ``name``."""
-        data = read_bytes(self.paths.secrets(name))
-        return {} if data is None else {str(k): str(v) for k, v in json.loads(data).items()}
+        try:
+            data = json.loads(read_bytes(self.paths.secrets(name)) or b"{}")
+        except ValueError:
+            return {}
+        return {str(key): str(value) for key, value in data.items()}
 
     def events(self, name: str) -> tuple[EventRecord, ...]:
         """Everything that happened to it, oldest first."""
@@ -199,16 +275,21 @@ class Manager:
         )
 
     def stop(self, name: str, *, grace: float | None = None, on_change: OnChange | None = None) -> Snapshot:
-        """Stop it and return once nothing of it is left. Raises ``StopFailed`` naming what cannot be ended."""
+        """
+        Stop it and return once nothing of it is left.
+
+        ``grace`` (seconds) takes the place of the spec's, also for a stop that is under way. Raises ``StopFailed``
+        naming what cannot be ended, ``SupervisorUnreachable`` when its supervisor does not answer within 2 s.
+        """
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
             return snapshot
         try:
             ask(self.paths.socket(name), "stop", grace=grace)
-        except SupervisorUnreachable:
+        except SupervisorUnreachable as error:
             snapshot = self.snapshot(name)
             if snapshot.state.alive:
-                raise
+                raise self._unreachable(snapshot) from error
             return snapshot
         for snapshot in self._changes(name, None):
             if on_change:
@@ -216,21 +297,37 @@ class Manager:
             if not snapshot.state.alive:
                 return snapshot
             if snapshot.leftovers:
-                raise StopFailed(f"{name} cannot be ended.", cause=snapshot.reason)
+                raise StopFailed(f"{name} cannot be ended.", cause=snapshot.reason, remedy=f"%las status {name}")
         return self.snapshot(name)
 
     def restart(self, name: str) -> Snapshot:
         """Stop it and start it again as it was; returns when it is launched."""
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
-            spec = self.spec(name)
-            return self.start(spec, self.secrets(name)).snapshot
+            return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
         before = snapshot.generation
-        ask(self.paths.socket(name), "restart")
+        try:
+            ask(self.paths.socket(name), "restart")
+        except SupervisorUnreachable as error:
+            raise self._unreachable(snapshot) from error
         for snapshot in self._changes(name, None):
-            if snapshot.generation > before or not snapshot.state.alive:
+            launched = snapshot.generation > before and snapshot.pid is not None
+            if launched or (snapshot.container_id and snapshot.generation > before) or not snapshot.state.alive:
                 return snapshot
         return self.snapshot(name)
+
+    def _unreachable(self, snapshot: Snapshot) -> SupervisorUnreachable:
+        process = read_process(snapshot.supervisor_pid or 0)
+        ours = process is not None and process.ticks == snapshot.supervisor_ticks
+        cause, remedy = "it is busy or hangs", "%las doctor"
+        if process is not None and ours and process.state in "Tt":
+            cause = f"its process {process.pid} is stopped"
+            remedy = f"kill -CONT {process.pid}"
+        return SupervisorUnreachable(
+            f"The supervisor of {snapshot.name} does not answer; the module itself is not affected.",
+            cause=cause,
+            remedy=remedy,
+        )
 
     def remove(self, name: str) -> None:
         """Forget an instance that ended: its folder and its logs. Raises ``InstanceConflict`` while it runs."""
@@ -241,44 +338,71 @@ class Manager:
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
         """The snapshot now and after each change; ends with the supervisor, with a last look, or at the timeout."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
         try:
             subscription = Subscription(self.paths.socket(name))
         except OSError:
             yield self.snapshot(name)
             return
+        last: Snapshot | None = None
         try:
             while not subscription.ended:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
+                left = deadline - time.monotonic()
+                if left <= 0:
                     return
-                if select.select([subscription], [], [], left)[0]:
-                    for change in subscription.changes():
-                        if change.get("snapshot"):
-                            yield from_data(Snapshot, change["snapshot"])
+                if select.select([subscription], [], [], min(left, _LOOK_AFTER_IT_EVERY))[0]:
+                    for last in subscription.snapshots():
+                        yield last
+                elif last is None or _is_stopped(last):
+                    raise self._unreachable(last or self.snapshot(name))
         finally:
             subscription.close()
         yield self.snapshot(name)
 
     def watch(self, names: list[str] | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]:
-        """Changes of all instances (or of ``names``) as they happen, new instances included, until ``stop``."""
+        """
+        Changes of all instances (or of ``names``) as they happen, new instances included, until ``stop`` says so.
+
+        ``stop`` is asked at least every half second. An instance whose supervisor dies gets a new one.
+        """
         subscriptions: dict[str, Subscription] = {}
+        seen = {name: edition(self.paths.state(name)) for name in self._watched(names)}
         try:
             while not stop():
                 self._subscribe(subscriptions, names)
+                yield from self._unsubscribed(subscriptions, seen, names)
                 ready, _, _ = select.select(list(subscriptions.values()), [], [], 0.5)
                 for name in [name for name, each in subscriptions.items() if each in ready]:
-                    for change in subscriptions[name].changes():
-                        if change.get("snapshot"):
-                            yield from_data(Snapshot, change["snapshot"])
+                    yield from subscriptions[name].snapshots()
                     if subscriptions[name].ended:
                         subscriptions.pop(name).close()
+                        seen[name] = ""
         finally:
             for subscription in subscriptions.values():
                 subscription.close()
 
+    def _watched(self, names: list[str] | None) -> list[str]:
+        return self.names() if names is None else names
+
+    def _unsubscribed(
+        self, subscriptions: dict[str, Subscription], seen: dict[str, str], names: list[str] | None
+    ) -> Iterator[Snapshot]:
+        """What changed about instances nobody speaks for: they ended between two looks, or lost their supervisor."""
+        for name in self._watched(names):
+            now = edition(self.paths.state(name))
+            if name not in subscriptions and now != seen.get(name):
+                yield from self._last_look(name)
+                now = edition(self.paths.state(name))
+            seen[name] = now
+
+    def _last_look(self, name: str) -> Iterator[Snapshot]:
+        try:
+            yield self.snapshot(name)
+        except LasError:
+            return
+
     def _subscribe(self, subscriptions: dict[str, Subscription], names: list[str] | None) -> None:
-        for name in self.names() if names is None else names:
+        for name in self._watched(names):
             if name not in subscriptions and is_held(self.paths.lock(name)):
                 try:
                     subscriptions[name] = Subscription(self.paths.socket(name))
@@ -286,9 +410,44 @@ class Manager:
                     continue
 
 
-def write_secrets(paths: StatePaths, name: str, secrets: dict[str, str]) -> None:
-    """Keep ``secrets`` for the supervisor and for clients of the same user."""
-    write_atomic(paths.secrets(name), json.dumps(secrets).encode())
+def _is_stopped(snapshot: Snapshot) -> bool:
+    process = read_process(snapshot.supervisor_pid or 0)
+    return process is not None and process.ticks == snapshot.supervisor_ticks and process.state in "Tt"
 
 
-__all__ = ["Manager", "Started", "to_json"]
+def _with_version(snapshot: Snapshot) -> Snapshot:
+    """Say so when a supervisor of another version owns it; it is never ended for that."""
+    theirs = snapshot.supervisor_version
+    if not theirs or theirs == las_jupyter.__version__:
+        return snapshot
+    told = f"its supervisor is of version {theirs}, you have {las_jupyter.__version__}"
+    return snapshot._replace(warnings=(*snapshot.warnings, f"{told}; %las restart {snapshot.name} renews it"))
+
+
+def _owned_by_us(spec: LaunchSpec) -> LaunchSpec:
+    """``spec`` for a new start: what was bound to a kernel is bound to the one that asks now."""
+    me = read_process(os.getpid())
+    if spec.lifetime is not Lifetime.KERNEL or me is None:
+        return spec
+    return spec._replace(owner=Owner(me.pid, me.ticks, boot_id(), spec.owner.label if spec.owner else ""))
+
+
+def _check_ports(spec: LaunchSpec) -> None:
+    """Raise ``PortTaken`` naming the program when somebody listens on a port of ``spec`` already."""
+    for port in spec.ports:
+        if port.host == 0:
+            continue
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port.host))
+                continue
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    continue
+        pid = holder(port.host)
+        process = read_process(pid) if pid else None
+        who = f"{process.name} (process {process.pid}) listens there" if process else "another program listens there"
+        raise PortTaken(
+            f"Port {port.host} is taken.", cause=who, remedy=f"%las start {spec.module} --port with a free one"
+        )

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import las_jupyter
+from las_jupyter.backends.native_tree import MARK
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.states import Mode
+from las_jupyter.state.files import edition
 from las_jupyter.state.paths import StatePaths
 
 _PARENT = Path(las_jupyter.__file__).resolve().parents[1]
@@ -19,7 +21,11 @@ _BOOTSTRAP = _PARENT / "las_jupyter" / "supervisor" / "bootstrap.py"
 
 
 def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]:
-    """Start the supervisor of ``name`` and return what it said first. Raises ``LaunchFailed`` if it said nothing."""
+    """
+    Start the supervisor of ``name`` and return what it said first. Raises ``LaunchFailed`` if it said nothing.
+
+    ``word`` is ``start`` or ``adopt``. An interrupt while this waits does no harm: the supervisor goes on.
+    """
     told, tell = os.pipe()
     errors = Path(paths.instance(name)) / "supervisor.err"
     # A container's supervisor needs the docker package; a native one lives without site-packages.
@@ -33,6 +39,7 @@ def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]
         paths.log_dir,
         name,
         word,
+        edition(paths.spec(name)),
         str(tell),
     ]
     try:
@@ -45,6 +52,7 @@ def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]
                 pass_fds=(tell,),
                 start_new_session=True,
                 cwd="/",
+                env={name: value for name, value in os.environ.items() if name != MARK},
             )
     finally:
         os.close(tell)

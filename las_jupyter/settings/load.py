@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from las_jupyter.settings.model import Settings
 
 _PREFIX = "LAS_JUPYTER_"
+_NO_SETTINGS = frozenset({"state_dir", "mark"})
+"""
+Words with our prefix that are no settings: the state folder must be known before any file is read, and the mark is how
+the processes of a server are told, of which a kernel may be one.
+"""
 
 
 class SettingLine(NamedTuple):
@@ -109,7 +114,7 @@ def _environment() -> dict[str, Any]:
         ) from None
     for name, value in os.environ.items():
         first = name.removeprefix(_PREFIX).lower().split("__")[0]
-        if name.startswith(_PREFIX) and first not in Settings.model_fields:
+        if name.startswith(_PREFIX) and first not in Settings.model_fields.keys() | _NO_SETTINGS:
             found[first or name] = value
     return found
 

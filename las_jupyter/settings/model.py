@@ -142,4 +142,3 @@ class Settings(BaseSettings):
     restart: RestartSettings = RestartSettings()
     limits: LimitSettings = LimitSettings()
     policy_file: Place = Field(None, description="a policy file that every plan must satisfy")
-    state_dir: Place = Field(None, description="where the state of instances is kept")

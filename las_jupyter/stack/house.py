@@ -8,7 +8,6 @@ running notebook sees the change at the next verb.
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any
 
 from las_jupyter.core.request import StartPlan, StartRequest
@@ -75,11 +74,8 @@ class House:
 
 
 def _paths(settings: LoadedSettings) -> StatePaths:
-    return default_paths(_text(settings.runtime.log_dir), _text(settings.state_dir))
-
-
-def _text(place: Path | None) -> str | None:
-    return None if place is None else str(place)
+    folder = settings.runtime.log_dir
+    return default_paths(None if folder is None else str(folder))
 
 
 def _module_row(entry: Entry) -> ModuleRow:

@@ -125,7 +125,7 @@ def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings)
     configured: Any = settings.engines.get(manifest.name)
     python = request.engine_python or (str(configured.python) if configured and configured.python else None)
     path = str(configured.path) if configured and configured.path else None
-    found = find_engine(program, path=None if request.engine_python else path, python=python)
+    found = find_engine(program, path=None if request.engine_python else path, python=python, install=native.install)
     if isinstance(found, FoundEngine):
         return Engine(found.argv, found.version, found.why, "", found.passed_over)
     return Engine(None, "", found.reason, found.remedy, found.passed_over)

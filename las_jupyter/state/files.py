@@ -101,8 +101,19 @@ def read_value(path: str, kind: type[T]) -> T | None:
         return None
 
 
+def edition(path: str) -> str:
+    """A word that changes whenever the file is replaced; empty where there is none."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return ""
+    return f"{found.st_ino}.{found.st_mtime_ns}"
+
+
 def move_aside(path: str) -> str:
     """Rename a damaged file and return its new name."""
     kept = f"{path}.corrupt-{int(time.time())}"
+    while os.path.exists(kept):
+        kept += "+"
     os.replace(path, kept)
     return kept

@@ -100,9 +100,9 @@ def make_private(folder: str) -> None:
         )
 
 
-def default_paths(log_dir: str | None = None, state_dir: str | None = None) -> StatePaths:
-    """``LAS_JUPYTER_STATE_DIR``, else ``state_dir``, else the platform's folder; made with mode 0700."""
-    state_dir = os.environ.get("LAS_JUPYTER_STATE_DIR") or state_dir
+def default_paths(log_dir: str | None = None) -> StatePaths:
+    """``LAS_JUPYTER_STATE_DIR``, else the platform's folder for a user's state; made with mode 0700."""
+    state_dir = os.environ.get("LAS_JUPYTER_STATE_DIR")
     if not state_dir:
         import platformdirs
 

@@ -13,20 +13,22 @@ from las_jupyter.core.errors import LasError, StateDamaged
 from las_jupyter.core.launch import SPEC_FORMAT, LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
-from las_jupyter.state.files import read_bytes, read_value
+from las_jupyter.state.files import edition, read_bytes, read_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.process import Supervisor
 
-_LOCK_WAIT = 1.0
+_LOCK_WAIT = 2.0
+_SHORT_WAIT = 0.1
 _ENDINGS = ("StopRequested", "RestartRequested", "Stalled", "LimitBroken", "MainEnded")
 
 
-def supervise(state_dir: str, log_dir: str, name: str, word: str, tell: int) -> None:
+def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: str, tell: int) -> None:
     """
     Own ``name`` until its end. ``word`` is ``start`` or ``adopt``; the outcome goes to descriptor ``tell`` as one
-    JSON object before the loop begins.
+    JSON object before the loop begins. ``spec_edition`` is the spec that was meant: when another one was written while
+    we waited for the lock, somebody else's start came first and ours is over.
     """
     os.set_inheritable(tell, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGQUIT):
@@ -34,7 +36,11 @@ def supervise(state_dir: str, log_dir: str, name: str, word: str, tell: int) -> 
     paths = StatePaths(state_dir, log_dir)
     lock = Lock(paths.lock(name))
     try:
-        if not lock.acquire(wait=_LOCK_WAIT):
+        if not lock.acquire(wait=_LOCK_WAIT if word == "start" else _SHORT_WAIT):
+            _say(tell, {"ok": False, "busy": True})
+            return
+        if edition(paths.spec(name)) != spec_edition:
+            lock.release()
             _say(tell, {"ok": False, "busy": True})
             return
         supervisor = _begin(paths, lock, name, word)

@@ -37,7 +37,7 @@ _INSIST_EVERY = 0.02
 _INSIST_SLOWLY = 1.0
 _LAST_RESORT = 10.0
 _KEEP_UNSAVED = 3600.0
-_TOLD = ("BecameReady", "Launched", "LaunchRefused", "MainEnded")
+_TOLD = ("start requested", "BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
 class Supervisor:
@@ -235,6 +235,7 @@ class Supervisor:
     def _launch_onto_log(self, generation: int, now: float) -> Running:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         try:
+            os.makedirs(self.paths.logs(self.spec.name), mode=0o700, exist_ok=True)
             path, fd = self.store.open(generation, stamp)
         except OSError as error:
             cause = f"its log cannot be written: {error.strerror} ({self.paths.logs(self.spec.name)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import anywidget
 import traitlets
 
 from las_jupyter.display.status import status_table
-from las_jupyter.widgets.publisher import Publisher
+from las_jupyter.widgets.conversation import Conversation
+from las_jupyter.widgets.publisher import publisher_of
 from las_jupyter.widgets.source import PanelSource
 
 _STATIC = Path(__file__).with_name("static") / "panel.js"
@@ -32,19 +34,33 @@ class Panel(anywidget.AnyWidget):
     beat = traitlets.Float(0.0).tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
     only = traitlets.Unicode("").tag(sync=True)
+    # Here and not in __init__: a widget that could not be made is closed too.
+    _conversation: Conversation | None = None
 
     def __init__(self, source: PanelSource, *, name: str | None = None) -> None:
         self._source = source
         # Text and not a path: a file-backed _esm would keep every panel of a long session alive.
         super().__init__(_esm=_built(), only=name or "")
-        self._publisher = Publisher(self, source)
         self._let_clicks_through()
+        self._publisher = publisher_of(source)
+        self._conversation = self._publisher.join(self)
         self.on_msg(self._heard)
-        self._publisher.deliver()
         self._publisher.start()
 
     def _heard(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        self._publisher.tell(content)
+        if self._conversation is not None:
+            self._publisher.tell(self._conversation, content)
+
+    def show(self, cards: list[dict[str, Any]], beat: float, notice: str) -> None:
+        """Bring the traits in step, in one message. For the publisher's thread alone."""
+        with self.hold_sync():
+            self.cards = cards
+            self.beat = beat
+            self.notice = notice
+
+    def show_again(self) -> None:
+        """Send the state as it is. For the publisher's thread alone."""
+        self.send_state(("cards", "notice"))
 
     def _let_clicks_through(self) -> None:
         """
@@ -59,7 +75,8 @@ class Panel(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the panel; the servers go on."""
-        self._publisher.close()
+        if self._conversation is not None:
+            self._publisher.leave(self._conversation)
         super().close()
 
     def __repr__(self) -> str:
@@ -69,8 +86,6 @@ class Panel(anywidget.AnyWidget):
         bundle: Any = super()._repr_mimebundle_(**words)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         with contextlib.suppress(Exception):
-            import time
-
             table = status_table(list(self._source.snapshots()), now=time.time())
             data["text/html"] = table._repr_html_()
             data["text/plain"] = repr(table)

@@ -1,222 +1,161 @@
 """
 The one thread of a kernel that talks to its panels.
 
-It alone sets traits and sends messages: at most ten times a second, only what changed, and only while a page says
-that it looks. Widget callbacks may come on any thread, early or late; they leave a word in a queue and return.
+It alone sets traits and sends messages: for each panel at most one in a tenth of a second, and only while a page
+says that it looks. Widget callbacks may come on any thread, early or late; they leave a word and return. While
+nobody looks the thread sleeps until somebody does.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from las_jupyter.core.errors import LasError
-from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.wire import to_data
+from las_jupyter.widgets.conversation import Conversation, View
+from las_jupyter.widgets.knowledge import Knowledge
 from las_jupyter.widgets.source import PanelSource
 from las_jupyter.widgets.wire import card
 
 PAUSE = 0.1
 LOOK_EVERY = 0.3
-MEASURE_EVERY = 2.0
-BEAT_EVERY = 2.0
-HISTORY = 120
-LOG_BYTES = 32 * 1024
-TAIL_LINES = 500
-UNWATCHED_AFTER = 30.0
-"""A page says every ten seconds that it is there; one that fell silent is not worked for."""
-
-
-class View(Protocol):
-    """What the publisher needs of a panel."""
-
-    cards: list[dict[str, Any]]
-    beat: float
-    notice: str
-    only: str
-
-    def send(self, content: Any, buffers: Any = None) -> None:
-        """A custom message to the page."""
-
-
-class Cursor:
-    """How far the page has read one log."""
-
-    def __init__(self, generation: int, offset: int) -> None:
-        self.generation = generation
-        self.offset = offset
+PATIENCE = 3.0
+"""Seconds of failing to look before a panel says so: an instance that is removed just now is no news."""
 
 
 class Publisher:
-    """Serves one panel. ``deliver`` is called in its thread; ``tell`` from any."""
+    """Serves every panel over one ``source``. ``deliver`` is called in its thread; everything else from any."""
 
-    def __init__(self, view: View, source: PanelSource, clock: Callable[[], float] = time.monotonic) -> None:
-        self._view = view
+    def __init__(self, source: PanelSource, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._clock = clock
-        self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._outbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._cursors: dict[str, Cursor] = {}
-        self._specs: dict[tuple[str, int], LaunchSpec] = {}
-        self._history: dict[str, tuple[deque[int], deque[float]]] = {}
-        self._last_cpu: dict[str, tuple[float, float]] = {}
-        self._due = {"look": 0.0, "measure": 0.0, "beat": 0.0}
-        self._seen_at = clock()
-        self._snapshots: tuple[Snapshot, ...] = ()
-        self._closed = threading.Event()
+        self._knowledge = Knowledge(source)
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._conversations: list[Conversation] = []
+        self._woken = threading.Event()
         self._thread: threading.Thread | None = None
+        self._look_at = 0.0
+        self._snapshots: tuple[Snapshot, ...] = ()
+        self._well_at = clock()
+        self._notice = ""
+
+    def join(self, view: View) -> Conversation:
+        """Begin to serve ``view``: it has its cards when this returns."""
+        conversation = Conversation(view, self._source, self._carry_out, self._clock)
+        # Without measuring: a supervisor that hangs must not hold the cell.
+        self._look(measure=False)
+        self._tell_state(conversation)
+        conversation.show()
+        with self._lock:
+            self._conversations.append(conversation)
+        return conversation
 
     def start(self) -> None:
-        """Begin, in a thread that does not hold the kernel's exit."""
-        self._thread = threading.Thread(target=self._run, name="las-panel", daemon=True)
-        self._thread.start()
+        """Have the thread run; it does not hold the kernel's exit."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="las-panels", daemon=True)
+                self._thread.start()
+        self._woken.set()
 
-    def close(self) -> None:
-        """End soon."""
-        self._closed.set()
+    def leave(self, conversation: Conversation) -> None:
+        """Serve it no longer."""
+        with self._lock:
+            if conversation in self._conversations:
+                self._conversations.remove(conversation)
 
-    def tell(self, message: Any) -> None:
-        """A word of the page; returns at once."""
+    def tell(self, conversation: Conversation, message: Any) -> None:
+        """A word of a page; returns at once."""
         if isinstance(message, dict):
-            self._inbox.put(message)
+            conversation.inbox.put(message)
+            self._woken.set()
+
+    @property
+    def watched(self) -> bool:
+        """Whether any page looks, or said something that nobody has read yet."""
+        with self._lock:
+            return any(each.wants_service for each in self._conversations)
 
     def _run(self) -> None:
-        while not self._closed.wait(PAUSE):
-            try:
-                self.deliver()
-            except Exception as error:
-                # A thread that dies silently leaves a panel that lies; the panel shows what is wrong instead.
-                self._say(f"The panel could not look: {error}")
-
-    def _say(self, text: str) -> None:
-        if self._view.notice != text:
-            self._view.notice = text
+        while True:
+            if not self.watched:
+                self._woken.wait()
+            self._woken.clear()
+            self.deliver()
+            time.sleep(PAUSE)
 
     def deliver(self) -> None:
-        """One round: take what the page said, look, and send what is new."""
-        while not self._inbox.empty():
-            self._hear(self._inbox.get())
-        while not self._outbox.empty():
-            self._view.send(self._outbox.get())
-        now = self._clock()
-        if now - self._seen_at > UNWATCHED_AFTER:
-            return
-        if now >= self._due["look"]:
-            self._due["look"] = now + LOOK_EVERY
-            self._look(now)
-        if now >= self._due["beat"]:
-            self._due["beat"] = now + BEAT_EVERY
-            self._view.beat = time.time()
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        self._seen_at = self._clock()
-        match message.get("t"):
-            case "log":
-                self._open_log(str(message.get("name")), message.get("generation"), message.get("offset"))
-            case "close":
-                self._cursors.pop(str(message.get("name")), None)
-            case "do":
-                threading.Thread(target=self._do, args=(message,), name="las-command", daemon=True).start()
-            case "here":
-                self._due["beat"] = 0.0
-            case _:
-                pass
-
-    def _do(self, message: dict[str, Any]) -> None:
-        number, verb, name = message.get("id"), str(message.get("verb")), str(message.get("name"))
-        self._outbox.put({"t": "ack", "id": number})
-        try:
-            self._source.command(verb, name)
-        except LasError as error:
-            self._outbox.put({"t": "done", "id": number, "error": error.lines()})
-        except Exception as error:
-            self._outbox.put({"t": "done", "id": number, "error": [f"{type(error).__name__}: {error}"]})
-        else:
-            self._outbox.put({"t": "done", "id": number})
-
-    # ---- looking
-
-    def _look(self, now: float) -> None:
-        found = self._source.snapshots()
-        self._snapshots = tuple(each for each in found if not self._view.only or each.name == self._view.only)
-        if now >= self._due["measure"]:
-            self._due["measure"] = now + MEASURE_EVERY
-            self._measure()
-        cards = [to_data(card(each, self._spec(each), *self._used(each.name))) for each in self._snapshots]
-        if cards != self._view.cards:
-            self._view.cards = cards
-        self._say("")
-        for snapshot in self._snapshots:
-            self._push_log(snapshot)
-
-    def _spec(self, snapshot: Snapshot) -> LaunchSpec | None:
-        key = (snapshot.name, snapshot.generation)
-        if key not in self._specs:
+        """One round: hear, look, and send each panel at most one thing. Never raises."""
+        with self._lock:
+            served = [each for each in self._conversations if each.wants_service]
+        for conversation in served:
+            conversation.hear()
+        if self._clock() >= self._look_at:
+            self._look(measure=True)
+        for conversation in served:
             try:
-                self._specs[key] = self._source.spec(snapshot.name)
-            except (LasError, ValueError, OSError):
-                return None
-        return self._specs[key]
+                self._tell_state(conversation)
+                conversation.send_one()
+            except Exception as error:
+                # A thread that died would leave every panel of the kernel lying; the others go on.
+                conversation.problem = f"The panel could not be brought up to date: {error}"
 
-    def _used(self, name: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        memory, cpu = self._history.get(name, ((), ()))
-        return tuple(memory), tuple(cpu)
+    def _look(self, *, measure: bool) -> None:
+        with self._looking:
+            self._look_now(measure=measure)
 
-    def _measure(self) -> None:
-        for snapshot in self._snapshots:
-            usage = self._source.usage(snapshot.name) if snapshot.state.alive else None
-            if usage is None:
-                self._last_cpu.pop(snapshot.name, None)
-                continue
-            memory, cpu = self._history.setdefault(snapshot.name, (deque(maxlen=HISTORY), deque(maxlen=HISTORY)))
-            memory.append(usage.memory)
-            before = self._last_cpu.get(snapshot.name)
-            self._last_cpu[snapshot.name] = (usage.at, usage.cpu_seconds)
-            if before and usage.at > before[0]:
-                # A process that ended takes its time with it: less than nothing was not used.
-                cpu.append(round(max(0.0, (usage.cpu_seconds - before[1]) / (usage.at - before[0])), 2))
-
-    # ---- logs
-
-    def _open_log(self, name: str, generation: Any, offset: Any) -> None:
-        snapshot = next((each for each in self._snapshots if each.name == name), None)
-        if snapshot is None:
+    def _look_now(self, *, measure: bool) -> None:
+        now = self._clock()
+        self._look_at = now + LOOK_EVERY
+        try:
+            found = self._source.snapshots()
+            if measure:
+                self._knowledge.measure(found, now)
+        except Exception as error:
+            if now - self._well_at > PATIENCE:
+                self._notice = f"The panel could not look: {error}"
             return
-        if generation == snapshot.generation and isinstance(offset, int) and offset >= 0:
-            self._cursors[name] = Cursor(snapshot.generation, offset)
-            return
-        self._begin_log(snapshot)
+        self._well_at = now
+        self._notice = ""
+        self._snapshots = tuple(sorted(found, key=lambda each: (not each.state.alive, -each.created_at, each.name)))
 
-    def _begin_log(self, snapshot: Snapshot) -> None:
-        """Send the tail as a beginning, and go on from the end that it was read at."""
-        reader = self._source.log_reader(snapshot.name)
-        end = reader.size
-        lines = reader.tail(TAIL_LINES)
-        text = "\n".join(lines)[-LOG_BYTES:]
-        if lines:
-            text += "\n"
-        self._cursors[snapshot.name] = Cursor(snapshot.generation, end)
-        self._view.send(
-            {"t": "log", "name": snapshot.name, "generation": snapshot.generation, "reset": True,
-             "offset": end, "next": end, "trimmed": 0, "text": text}
-        )  # fmt: skip
+    def _tell_state(self, conversation: Conversation) -> None:
+        with self._looking:
+            shown = [each for each in self._snapshots if conversation.concerns(each.name)]
+            cards = [to_data(card(each, *self._knowledge.of(each))) for each in shown]
+        conversation.snapshots = {each.name: each for each in shown}
+        conversation.cards = cards
+        conversation.notice = self._notice or conversation.problem
 
-    def _push_log(self, snapshot: Snapshot) -> None:
-        cursor = self._cursors.get(snapshot.name)
-        if cursor is None:
-            return
-        if cursor.generation != snapshot.generation:
-            self._begin_log(snapshot)
-            return
-        chunk = self._source.log_reader(snapshot.name).read(cursor.offset, LOG_BYTES)
-        if chunk.next_offset > cursor.offset:
-            self._view.send(
-                {"t": "log", "name": snapshot.name, "generation": cursor.generation, "reset": False,
-                 "offset": cursor.offset, "next": chunk.next_offset, "trimmed": chunk.trimmed, "text": chunk.text}
-            )  # fmt: skip
-            cursor.offset = chunk.next_offset
+    def _carry_out(self, conversation: Conversation, message: dict[str, Any]) -> None:
+        """Do what a button asked for, away from the thread that serves the panels: a stop may take its time."""
+        number, verb, name = message.get("id"), str(message.get("verb")), str(message.get("name"))
+
+        def act() -> None:
+            done: dict[str, Any] = {"t": "done", "id": number}
+            try:
+                self._source.command(verb, name)
+            except LasError as error:
+                done["error"] = error.lines()
+            except Exception as error:
+                done["error"] = [f"{type(error).__name__}: {error}"]
+            conversation.words.put(done)
+            self._look_at = 0.0
+
+        threading.Thread(target=act, name=f"las-{verb}", daemon=True).start()
+
+
+_of_source: dict[int, Publisher] = {}
+_making = threading.Lock()
+
+
+def publisher_of(source: PanelSource) -> Publisher:
+    """The publisher of all panels over ``source``."""
+    with _making:
+        # It keeps its source alive, so the number stays the source's own.
+        return _of_source.setdefault(id(source), Publisher(source))

@@ -21,6 +21,17 @@ class Reason(NamedTuple):
     reason: str
 
 
+class Used(NamedTuple):
+    """What an instance used lately, oldest first: bytes, cores, and the bytes on GPUs now."""
+
+    memory: tuple[int, ...] = ()
+    cpu: tuple[float, ...] = ()
+    vram: int | None = None
+
+
+_NOTHING = Used()
+
+
 class Card(NamedTuple):
     """One instance as it is drawn. Times in seconds since the epoch, sizes in bytes, ``cpu`` in cores."""
 
@@ -48,8 +59,11 @@ class Card(NamedTuple):
     warnings: tuple[str, ...]
     limits: tuple[str, ...]
     decisions: tuple[Reason, ...]
+    cause: str | None
+    remedy: str | None
     memory: int | None
     cpu: float | None
+    vram: int | None
     memory_history: tuple[int, ...]
     cpu_history: tuple[float, ...]
 
@@ -77,11 +91,11 @@ def light(snapshot: Snapshot) -> Light:
 
 def card(
     snapshot: Snapshot,
-    spec: LaunchSpec | None,
-    memory: tuple[int, ...] = (),
-    cpu: tuple[float, ...] = (),
+    spec: LaunchSpec | None = None,
+    used: Used = _NOTHING,
+    explained: tuple[str | None, str | None] = (None, None),
 ) -> Card:
-    """The card of one instance with the history of what it used, oldest first."""
+    """The card of one instance; ``explained`` is why it failed and what cures that."""
     return Card(
         name=snapshot.name,
         module=snapshot.module,
@@ -107,8 +121,11 @@ def card(
         warnings=snapshot.warnings,
         limits=tuple(f"{what}: {how}" for what, how in snapshot.enforcement.items()),
         decisions=tuple(Reason(each.subject, each.choice, each.reason) for each in spec.decisions) if spec else (),
-        memory=memory[-1] if memory and snapshot.state.alive else None,
-        cpu=cpu[-1] if cpu and snapshot.state.alive else None,
-        memory_history=memory,
-        cpu_history=cpu,
+        cause=explained[0],
+        remedy=explained[1],
+        memory=used.memory[-1] if used.memory else None,
+        cpu=used.cpu[-1] if used.cpu else None,
+        vram=used.vram,
+        memory_history=used.memory,
+        cpu_history=used.cpu,
     )

@@ -119,10 +119,12 @@ class Lab:
 class Notebook:
     """One open notebook, driven through JupyterLab's own commands."""
 
-    def __init__(self, lab: Lab, browser: Browser, name: str, *, width: int = 1280, height: int = 900) -> None:
+    def __init__(
+        self, lab: Lab, browser: Browser, name: str, *, width: int = 1280, height: int = 900, sharpness: float = 1
+    ) -> None:
         self.lab = lab
         self.name = name
-        self.page: Page = browser.new_page(viewport={"width": width, "height": height})
+        self.page: Page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=sharpness)
         self.console: list[str] = []
         self.page.on("console", lambda said: self.console.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.console.append(str(error)))

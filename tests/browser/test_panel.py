@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, expect
 from las_jupyter.core.states import ProcessState
 from las_jupyter.runtime.manager import Manager
 
+pytest_plugins = ("servers",)
 pytestmark = pytest.mark.browser
 Open = Callable[..., Notebook]
 
@@ -124,6 +125,57 @@ def test_log_text_is_never_html(notebook: Open, manager: Manager) -> None:
 
     shows(card(opened), "<img/src=x/onerror=alert(1)>")
     assert card(opened).locator(".las-log img").count() == 0
+
+
+def test_scrolling_up_in_the_log_stays_there_until_following_is_wanted(notebook: Open, manager: Manager) -> None:
+    opened = open_panel(notebook)
+    url = manager.snapshot("http-echo").url
+    for number in range(40):
+        urllib.request.urlopen(f"{url}/line-{number}", timeout=5).read()
+    shows(card(opened), "/line-39")
+    log = card(opened).locator(".las-log-scroll")
+    log.evaluate("log => log.scrollTop = 90")
+    follow = card(opened).get_by_test_id("follow")
+    expect(follow).to_have_attribute("aria-pressed", "false")
+    urllib.request.urlopen(f"{url}/written-meanwhile", timeout=5).read()
+    expect(card(opened).locator(".las-log-count")).to_contain_text("42 lines")
+    assert log.evaluate("log => log.scrollTop") == 90
+
+    follow.click()
+    shows(card(opened), "written-meanwhile")
+
+
+def test_a_restart_by_button_is_a_new_start_with_a_new_log(notebook: Open, manager: Manager) -> None:
+    opened = open_panel(notebook)
+    before = manager.snapshot("http-echo")
+    urllib.request.urlopen(f"{before.url}/of-the-first-start", timeout=5).read()
+    shows(card(opened), "of-the-first-start")
+    card(opened).get_by_test_id("restart").click()
+    card(opened).get_by_test_id("confirm").click()
+
+    until(lambda: manager.snapshot("http-echo").generation == before.generation + 1)
+    expect(card(opened)).not_to_contain_text("of-the-first-start", timeout=15_000)
+    shows(card(opened), "Healthy")
+
+
+def test_a_real_model_answers_and_its_card_shows_it_at_work(notebook: Open, manager: Manager, smollm2: str) -> None:
+    ask = (
+        "answer = chat.openai().chat.completions.create(model=chat.model, max_tokens=8,"
+        " messages=[{'role': 'user', 'content': 'What colour is the sky?'}])\n"
+        "print(answer.choices[0].message.content)"
+    )
+    opened = notebook(
+        f"import las_jupyter as las\nchat = las.start('llama.cpp', model={smollm2!r})", "las.panel()", ask
+    )
+    opened.run(0)
+    opened.run(1)
+    shows(card(opened, "llama.cpp"), "Healthy", 30)
+    said = opened.run(2)
+
+    assert said.strip()
+    assert "Error" not in said
+    shows(card(opened, "llama.cpp"), "eval time")
+    shows(card(opened, "llama.cpp"), "MiB")
 
 
 def test_a_typo_fails_the_cell_with_three_lines_and_no_frames(notebook: Open) -> None:

@@ -63,7 +63,7 @@ def vllm() -> Iterator[Instance]:
 def test_the_real_vllm_answers_and_is_gone_after_stop(vllm: Instance) -> None:
     tree = tree_of(vllm.pid)
     answer = vllm.openai().chat.completions.create(
-        model=vllm.model_alias, messages=[{"role": "user", "content": "hello"}], max_tokens=8
+        model=vllm.model, messages=[{"role": "user", "content": "hello"}], max_tokens=8
     )
     begun = time.monotonic()
     vllm.stop()

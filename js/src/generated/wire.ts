@@ -33,8 +33,11 @@ export interface Card {
   readonly warnings: readonly string[];
   readonly limits: readonly string[];
   readonly decisions: readonly Reason[];
+  readonly cause: string | null;
+  readonly remedy: string | null;
   readonly memory: number | null;
   readonly cpu: number | null;
+  readonly vram: number | null;
   readonly memory_history: readonly number[];
   readonly cpu_history: readonly number[];
 }

@@ -27,6 +27,35 @@ export function button(className: string, text: string, act: () => void): HTMLBu
   return made;
 }
 
+/** A small button that copies what `text` gives, and says so. */
+export function copyButton(label: string, text: () => string, meaning: string): HTMLButtonElement {
+  const made = button("las-button las-small", label, () => {
+    void copy(text()).then((done) => {
+      setText(made, done ? "Copied" : "Cannot copy");
+      setTimeout(() => setText(made, label), 1500);
+    });
+  });
+  made.title = meaning;
+  made.setAttribute("aria-label", meaning);
+  return made;
+}
+
+/** The clipboard exists only on https and localhost; a hub over plain http has just the old way. */
+async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const box = make("textarea", "las-hidden");
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand?.("copy") ?? false;
+    box.remove();
+    return done;
+  }
+}
+
 export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -37,15 +66,21 @@ export function line(
   width: number,
   height: number,
   label: string,
-): { svg: SVGSVGElement; path: SVGPathElement } {
+): { svg: SVGSVGElement; path: SVGPathElement; area: SVGPathElement } {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "las-spark");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const attributes = {
+    class: "las-spark",
+    viewBox: `0 0 ${width} ${height}`,
+    role: "img",
+    "aria-label": label,
+  };
+  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
   svg.setAttribute("width", String(width));
   svg.setAttribute("height", String(height));
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
+  const area = document.createElementNS(SVG, "path");
+  area.setAttribute("class", "las-area");
   const path = document.createElementNS(SVG, "path");
-  svg.append(path);
-  return { svg, path };
+  path.setAttribute("class", "las-stroke");
+  svg.append(area, path);
+  return { svg, path, area };
 }

@@ -43,10 +43,20 @@ export function lightWord(light: Light): string {
   }
 }
 
+/** The state in a word, beside the light. */
+export function word(card: Card): string {
+  if (card.state === "stopping") return "Stopping";
+  if (card.state === "backoff") return "Restarting";
+  return lightWord(card.light);
+}
+
+/** In the order of the buttons. */
+export const VERBS: readonly Verb[] = ["start", "restart", "stop", "rm"];
+
 /** What the buttons offer; the kernel still decides whether it may. */
 export function verbs(card: Card): readonly Verb[] {
   if (card.state === "stopping") return [];
-  return card.alive ? ["stop", "restart"] : ["start", "rm"];
+  return card.alive ? ["restart", "stop"] : ["start", "rm"];
 }
 
 export function verbWord(verb: Verb): string {
@@ -59,6 +69,20 @@ export function verbWord(verb: Verb): string {
       return "Start";
     case "rm":
       return "Forget";
+  }
+}
+
+/** What is said until the kernel has answered. */
+export function doing(verb: Verb): string {
+  switch (verb) {
+    case "stop":
+      return "Stopping …";
+    case "restart":
+      return "Restarting …";
+    case "start":
+      return "Starting …";
+    case "rm":
+      return "Forgetting …";
   }
 }
 

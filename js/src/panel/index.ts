@@ -1,149 +1,154 @@
 /** The panel: cards in step with the kernel, and honest when the kernel is gone. */
-import { CardView } from "./card";
+import { Announcer } from "./announcer";
+import { type Actions, CardView } from "./card";
+import { Commands } from "./commands";
 import { make, setText } from "./dom";
-import type { FromKernel, Model, ToKernel, Verb } from "./model";
+import type { FromKernel, Model, ToKernel } from "./model";
 import css from "./style.css";
 
 /** The kernel beats every 2 s while somebody looks; three missed beats and what is shown may be old. */
-const STALE_AFTER = 7;
+const STALE_AFTER = 7_000;
+/** A page that comes back to the front gives the kernel this long to say that it is there. */
+const GRACE = 3_000;
 const HERE_EVERY = 10_000;
-/** A kernel that runs a cell may take its time; then the page says so. */
-const QUEUED_AFTER = 1_000;
+
+const GONE =
+  "The kernel behind this panel is gone or silent; the servers run on. Show a new panel with %las panel.";
 
 interface Props {
   model: Model;
   el: HTMLElement;
 }
 
-function render({ model, el }: Props): () => void {
-  const style = make("style", "", css);
-  const root = make("div", "las-panel");
-  const banner = make("div", "las-banner", "", { role: "alert" });
-  const empty = make("div", "las-empty", "Nothing runs here. %las start llama.cpp starts a server.");
-  const list = make("div", "las-cards");
-  const live = make("div", "las-hidden", "", { role: "status", "aria-live": "polite" });
-  root.append(banner, empty, list, live);
-  el.append(style, root);
+class Panel {
+  readonly root = make("div", "las-panel");
+  private readonly banner = make("div", "las-banner", "", { role: "alert" });
+  private readonly empty = make("div", "las-empty");
+  private readonly list = make("div", "las-cards");
+  private readonly announcer = new Announcer();
+  private readonly cards = new Map<string, CardView>();
+  private readonly commands: Commands;
+  private readonly actions: Actions;
+  private restarted = false;
+  private lastBeat = Date.now();
 
-  const cards = new Map<string, CardView>();
-  const waiting = new Map<number, (text: string, failed: boolean) => void>();
-  let number = 0;
-  let restarted = false;
-  let lastBeat = Date.now();
-
-  const send = (message: ToKernel) => model.send(message);
-
-  function act(verb: Verb, name: string, told: (text: string, failed: boolean) => void): void {
-    number += 1;
-    const id = number;
-    waiting.set(id, told);
-    setTimeout(() => {
-      if (waiting.get(id) === told && !acknowledged.has(id))
-        told("Queued: the kernel is busy and hears of it when the cell is done.", false);
-    }, QUEUED_AFTER);
-    send({ t: "do", id, verb, name });
+  constructor(private readonly model: Model) {
+    this.commands = new Commands((message) => this.send(message));
+    this.actions = {
+      act: (verb, name, told) => this.commands.act(verb, name, told),
+      openLog: (name) => this.send({ t: "log", name, generation: null, offset: null }),
+      closeLog: (name) => this.send({ t: "close", name }),
+      announce: (text) => this.announcer.say(text),
+    };
+    this.empty.append(
+      make("span", "", "Nothing runs here. "),
+      make("code", "las-address", "%las start llama.cpp"),
+      make("span", "", " starts a server."),
+    );
+    this.root.append(this.banner, this.empty, this.list, this.announcer.element);
   }
-  const acknowledged = new Set<number>();
 
-  const actions = {
-    act,
-    openLog: (name: string, generation: number | null, offset: number | null) =>
-      send({ t: "log", name, generation, offset }),
-    closeLog: (name: string) => send({ t: "close", name }),
-    announce: (text: string) => setText(live, text),
+  private send(message: ToKernel): void {
+    this.model.send(message);
+  }
+
+  readonly sayHere = (): void => {
+    if (document.visibilityState === "hidden") return;
+    this.send({ t: "here" });
   };
 
-  function drawCards(): void {
-    const now = model.get("cards");
+  readonly cameToFront = (): void => {
+    if (document.visibilityState === "hidden") return;
+    this.lastBeat = Math.max(this.lastBeat, Date.now() - STALE_AFTER + GRACE);
+    this.sayHere();
+  };
+
+  readonly drawCards = (): void => {
+    const now = this.model.get("cards");
     const names = new Set(now.map((each) => each.name));
-    for (const [name, view] of cards) {
-      if (!names.has(name)) {
-        view.remove();
-        cards.delete(name);
-      }
+    for (const [name, view] of this.cards) {
+      if (names.has(name)) continue;
+      view.remove();
+      this.cards.delete(name);
     }
+    let before: Element | null = null;
     for (const each of now) {
-      const view = cards.get(each.name);
+      let view = this.cards.get(each.name);
       if (view) view.update(each);
       else {
-        const made = new CardView(each, actions);
-        cards.set(each.name, made);
-        list.append(made.element);
+        view = new CardView(each, this.actions);
+        this.cards.set(each.name, view);
+        // Cards that are there stay where they are: a place that moves is clicked wrongly.
+        if (before) before.after(view.element);
+        else this.list.prepend(view.element);
       }
+      before = view.element;
     }
-    empty.hidden = now.length > 0;
-  }
+    this.empty.hidden = now.length > 0;
+  };
 
-  function heard(message: FromKernel): void {
-    switch (message.t) {
-      case "log":
-        cards.get(message.name)?.log.take(message);
-        return;
-      case "ack":
-        acknowledged.add(message.id);
-        return;
-      case "done": {
-        const told = waiting.get(message.id);
-        waiting.delete(message.id);
-        acknowledged.delete(message.id);
-        told?.(message.error ? message.error.join("\n") : "", message.error !== undefined);
-        return;
-      }
+  readonly hear = (message: FromKernel): void => {
+    for (const item of message.items) {
+      if (item.t === "log") this.cards.get(item.name)?.log.take(item);
+      else this.commands.hear(item);
     }
-  }
+  };
 
-  function beat(): void {
-    lastBeat = Date.now();
-    restarted = false;
-    drawBanner();
-  }
+  readonly beat = (): void => {
+    this.lastBeat = Date.now();
+    this.restarted = false;
+    this.drawBanner();
+  };
 
-  function drawBanner(): void {
-    const stale = restarted || (Date.now() - lastBeat) / 1000 > STALE_AFTER;
-    root.classList.toggle("las-stale", stale);
-    const gone =
-      "The kernel behind this panel is gone or silent; the servers run on. Show a new panel with %las panel.";
-    const text = stale ? gone : model.get("notice");
-    banner.hidden = text === "";
-    setText(banner, text);
-  }
+  readonly kernelRestarted = (): void => {
+    this.restarted = true;
+    this.drawBanner();
+  };
 
-  function onRestart(): void {
-    restarted = true;
-    drawBanner();
-  }
+  readonly drawBanner = (): void => {
+    const stale = this.restarted || Date.now() - this.lastBeat > STALE_AFTER;
+    const was = this.root.classList.contains("las-stale");
+    this.root.classList.toggle("las-stale", stale);
+    const text = stale ? GONE : this.model.get("notice");
+    this.banner.hidden = text === "";
+    setText(this.banner, text);
+    for (const view of this.cards.values()) view.setReachable(!stale);
+    if (stale && !was) this.commands.giveUp();
+  };
 
+  readonly tick = (): void => {
+    this.drawBanner();
+    // What is shown is as old as the last beat: then its clock stands still too.
+    if (!this.root.classList.contains("las-stale")) for (const view of this.cards.values()) view.tick();
+  };
+}
+
+function render({ model, el }: Props): () => void {
+  const panel = new Panel(model);
+  const style = make("style", "", css);
+  el.append(style, panel.root);
   const handlers: [string, (...args: never[]) => void][] = [
-    ["change:cards", drawCards],
-    ["change:beat", beat],
-    ["change:notice", drawBanner],
-    ["msg:custom", heard as (...args: never[]) => void],
-    ["comm_live_update", onRestart],
+    ["change:cards", panel.drawCards],
+    ["change:beat", panel.beat],
+    ["change:notice", panel.drawBanner],
+    ["msg:custom", panel.hear as (...args: never[]) => void],
+    ["comm_live_update", panel.kernelRestarted],
   ];
   for (const [event, handler] of handlers) model.on(event, handler);
-  const here = setInterval(() => {
-    if (document.visibilityState !== "hidden") send({ t: "here" });
-  }, HERE_EVERY);
-  const clock = setInterval(() => {
-    drawBanner();
-    for (const view of cards.values()) view.tick();
-  }, 1000);
-  const seen = () => {
-    if (document.visibilityState !== "hidden") send({ t: "here" });
-  };
-  document.addEventListener("visibilitychange", seen);
-
-  drawCards();
-  drawBanner();
-  send({ t: "here" });
+  const here = setInterval(panel.sayHere, HERE_EVERY);
+  const clock = setInterval(panel.tick, 1000);
+  document.addEventListener("visibilitychange", panel.cameToFront);
+  panel.drawCards();
+  panel.drawBanner();
+  panel.sayHere();
 
   return () => {
     clearInterval(here);
     clearInterval(clock);
-    document.removeEventListener("visibilitychange", seen);
+    document.removeEventListener("visibilitychange", panel.cameToFront);
     for (const [event, handler] of handlers) model.off(event, handler);
     style.remove();
-    root.remove();
+    panel.root.remove();
   };
 }
 

@@ -22,7 +22,7 @@ export type ToKernel =
   | { t: "here" }
   | { t: "log"; name: string; generation: number | null; offset: number | null }
   | { t: "close"; name: string }
-  | { t: "do"; id: number; verb: Verb; name: string };
+  | { t: "do"; id: string; verb: Verb; name: string };
 
 export interface LogMessage {
   t: "log";
@@ -35,7 +35,13 @@ export interface LogMessage {
   text: string;
 }
 
-export type FromKernel =
+export type Item =
   | LogMessage
-  | { t: "ack"; id: number }
-  | { t: "done"; id: number; error?: readonly string[] };
+  | { t: "ack"; id: string }
+  | { t: "done"; id: string; error?: readonly string[] };
+
+/** The kernel says at most ten things a second: what came up meanwhile comes together. */
+export interface FromKernel {
+  t: "batch";
+  items: readonly Item[];
+}

@@ -2,7 +2,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import type { Card } from "../generated/wire";
 import panel from "./index";
-import type { FromKernel, LogMessage, Model, State, ToKernel } from "./model";
+import type { Item, LogMessage, Model, State, ToKernel } from "./model";
 
 function card(changes: Partial<Card> = {}): Card {
   return {
@@ -30,6 +30,9 @@ function card(changes: Partial<Card> = {}): Card {
     warnings: [],
     limits: [],
     decisions: [{ subject: "mode", choice: "native", reason: "the manifest prefers it" }],
+    cause: null,
+    remedy: null,
+    vram: null,
     memory: 1024,
     cpu: 0.5,
     memory_history: [1, 2],
@@ -61,8 +64,12 @@ class Kernel implements Model {
     this.state.cards = cards;
     this.fire("change:cards");
   }
-  say(message: FromKernel) {
-    this.fire("msg:custom", message);
+  say(...items: Item[]) {
+    this.fire("msg:custom", { t: "batch", items });
+  }
+  /** The last thing that a button asked for. */
+  get asked() {
+    return this.heard.filter((each) => each.t === "do").at(-1);
   }
   get listeners() {
     return [...this.handlers.values()].reduce((sum, each) => sum + each.size, 0);
@@ -118,21 +125,101 @@ test("stop asks once more, because a loaded model is lost by it", () => {
   expect(kernel.heard.filter((each) => each.t === "do")).toEqual([]);
   click("confirm");
 
-  expect(kernel.heard).toContainEqual({ t: "do", id: 1, verb: "stop", name: "chat" });
+  expect(kernel.asked).toMatchObject({ verb: "stop", name: "chat" });
 });
 
 test("a click that a busy kernel does not acknowledge is shown as queued", () => {
   kernel.show(card({ state: "failed", alive: false, light: "failed" }));
   click("start");
+  expect($(".las-told")?.textContent).toContain("queued");
   vi.advanceTimersByTime(1500);
 
-  expect($(".las-told")?.textContent).toContain("Queued");
+  expect($(".las-told")?.textContent).toContain("the kernel is busy");
+});
+
+test("an acknowledged click is no longer called queued", () => {
+  kernel.show(card({ state: "failed", alive: false, light: "failed" }));
+  click("start");
+  kernel.say({ t: "ack", id: kernel.asked?.id ?? "" });
+  vi.advanceTimersByTime(1500);
+
+  expect($(".las-told")?.textContent).toBe("Starting …");
+});
+
+test("another view's answers are not taken for ours", () => {
+  kernel.show(card({ state: "failed", alive: false, light: "failed" }));
+  click("start");
+  kernel.say({ t: "done", id: "other-1", error: ["not ours"] });
+
+  expect($(".las-told")?.textContent).toContain("queued");
+});
+
+test("a second click waits for the answer to the first", () => {
+  kernel.show(card({ state: "failed", alive: false, light: "failed" }));
+  click("start");
+  click("start");
+
+  expect(kernel.heard.filter((each) => each.t === "do").length).toBe(1);
+});
+
+test("focus stays on a button while the state changes around it", () => {
+  kernel.show(card({ state: "starting", light: "starting" }));
+  $<HTMLButtonElement>('[data-testid="stop"]')?.focus();
+  kernel.show(card());
+  kernel.show(card({ light: "unhealthy" }));
+
+  expect((document.activeElement as HTMLElement).dataset.testid).toBe("stop");
+});
+
+test("focus goes on to the next offer when its button is taken away", () => {
+  kernel.show(card());
+  $<HTMLButtonElement>('[data-testid="stop"]')?.focus();
+  kernel.show(card({ state: "stopped", alive: false, light: "stopped" }));
+
+  expect((document.activeElement as HTMLElement).dataset.testid).toBe("start");
+});
+
+test("escape takes the question back", () => {
+  kernel.show(card());
+  click("stop");
+  $(".las-buttons")?.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+
+  expect($('[data-testid="confirm"]')?.hidden).toBe(true);
+  expect((document.activeElement as HTMLElement).dataset.testid).toBe("stop");
+});
+
+test("a failed start shows its cause and the next step as text", () => {
+  kernel.show(
+    card({ state: "failed", alive: false, light: "failed", cause: "<b>full</b>", remedy: "%las doctor" }),
+  );
+
+  expect($(".las-cause")?.textContent).toBe("<b>full</b>");
+  expect($(".las-remedy code")?.textContent).toBe("%las doctor");
+});
+
+test("the log of a stopped server is folded, and read only when it is unfolded", () => {
+  kernel.show(card({ state: "stopped", alive: false, light: "stopped" }));
+  expect(kernel.heard.filter((each) => each.t === "log")).toEqual([]);
+  click("log");
+
+  expect(kernel.heard.filter((each) => each.t === "log").length).toBe(1);
+});
+
+test("changes are told to a screen reader no faster than one in two seconds, and none is lost", () => {
+  kernel.show(card());
+  kernel.show(card({ light: "unhealthy" }));
+  kernel.show(card({ light: "healthy" }));
+  kernel.show(card({ light: "failed", state: "failed", alive: false, reason: "it crashed" }));
+  expect($('[role="status"]')?.textContent).toContain("Unhealthy");
+  vi.advanceTimersByTime(2100);
+
+  expect($('[role="status"]')?.textContent).toContain("it crashed");
 });
 
 test("an error of the kernel is drawn in the card, word for word", () => {
   kernel.show(card({ state: "failed", alive: false, light: "failed" }));
   click("start");
-  kernel.say({ t: "done", id: 1, error: ["LaunchFailed: no", "→ <b>try</b>"] });
+  kernel.say({ t: "done", id: kernel.asked?.id ?? "", error: ["LaunchFailed: no", "→ <b>try</b>"] });
 
   expect($(".las-told")?.textContent).toBe("LaunchFailed: no\n→ <b>try</b>");
   expect($(".las-told b")).toBeNull();
@@ -182,6 +269,27 @@ test("a kernel that falls silent greys the panel and says that the servers run o
 
   expect($(".las-panel")?.classList.contains("las-stale")).toBe(true);
   expect($(".las-banner")?.textContent).toContain("the servers run on");
+});
+
+test("no button can be pressed while the kernel is gone", () => {
+  kernel.show(card({ state: "failed", alive: false, light: "failed" }));
+  vi.advanceTimersByTime(9000);
+  click("start");
+
+  expect(kernel.asked).toBeUndefined();
+  expect($('[data-testid="start"]')?.getAttribute("aria-disabled")).toBe("true");
+});
+
+test("a row that stays is the same element, so that what is selected stays selected", async () => {
+  kernel.show(card());
+  kernel.say(log("one\n"));
+  await vi.advanceTimersByTimeAsync(50);
+  const before = $(".las-log-row");
+  kernel.say(log("two\n", { reset: false, offset: 4, next: 8 }));
+  await vi.advanceTimersByTimeAsync(50);
+
+  expect($(".las-log-row")).toBe(before);
+  expect($(".las-log-rows")?.textContent).toBe("onetwo");
 });
 
 test("a beat of the kernel makes the panel fresh again", () => {

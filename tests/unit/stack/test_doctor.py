@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from las_jupyter.core.backend import Unavailable
 from las_jupyter.core.errors import InvalidSettings
 from las_jupyter.stack import doctor as room
 from las_jupyter.stack.doctor import doctor
@@ -55,6 +56,17 @@ def test_a_folder_that_cannot_be_written_is_wrong(tmp_path, monkeypatch):
 
     assert finding.good is False
     assert "models.cache_dir" in finding.cure
+
+
+@pytest.mark.parametrize(("name", "good"), [("native", False), ("docker", None), ("podman", None)])
+def test_only_a_missing_native_backend_is_wrong_for_most_modules_need_no_container(monkeypatch, name, good):
+    class Missing:
+        def why_unavailable(self):
+            return Unavailable("it does not answer", "start it")
+
+    monkeypatch.setattr(room, "load_backend", lambda _: Missing())
+
+    assert findings()[name] == room.Finding(name, good, "it does not answer", "start it")
 
 
 def test_a_mode_that_is_switched_off_is_no_illness(monkeypatch):

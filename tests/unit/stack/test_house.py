@@ -12,14 +12,6 @@ def house(tmp_path, monkeypatch) -> House:
     return House()
 
 
-def test_a_state_folder_of_the_settings_is_used_unless_the_environment_names_one(house, tmp_path, monkeypatch):
-    (tmp_path / "las.toml").write_text(f'state_dir = "{tmp_path}/mine"\n')
-
-    assert house.manager.paths.state_dir == str(tmp_path / "las-state")
-    monkeypatch.delenv("LAS_JUPYTER_STATE_DIR")
-    assert house.manager.paths.state_dir == str(tmp_path / "mine")
-
-
 def test_a_log_folder_of_the_settings_is_used_from_the_next_call_on(house, tmp_path):
     before = house.manager.paths.log_dir
     (tmp_path / "las.toml").write_text(f'[runtime]\nlog_dir = "{tmp_path}/elsewhere"\n')

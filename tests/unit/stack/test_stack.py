@@ -89,11 +89,13 @@ def test_a_start_while_it_is_being_stopped_waits_for_the_end_and_starts_it_again
 
 
 def test_another_spec_under_a_running_name_is_a_conflict():
-    stack, _, _ = small_stack()
+    stack, house, _ = small_stack()
     stack.start("llama.cpp", model="a")
 
     with pytest.raises(InstanceConflict):
         stack.start("llama.cpp", model="b")
+
+    assert len([call for call in house.manager.calls if call[0] == "start"]) == 2
 
 
 def test_a_key_is_made_for_every_secret_and_never_twice_the_same():
@@ -206,15 +208,16 @@ def test_while_nothing_changes_the_line_goes_on():
     stack, house, told = small_stack()
     slices = iter([StartTimeout("not ready after 1 s"), StartTimeout("not ready after 1 s")])
 
-    def slow(name: str) -> None:
+    def slow(name: str, **_: object) -> object:
         for timed_out in slices:
             raise timed_out
         house.manager.become_ready(name)
+        return house.manager.snapshot(name)
 
-    house.manager.on_wait = slow
+    house.manager.wait_ready = slow
 
     assert stack.start("llama.cpp").state is ProcessState.RUNNING
-    assert len([text for text, _ in told.updates if text.startswith("llama.cpp: starting")]) >= 3
+    assert len([text for text, _ in told.updates if text.startswith("llama.cpp: starting")]) == 2
 
 
 def test_a_time_out_of_the_caller_names_its_own_seconds_and_stops_nothing():
@@ -465,11 +468,12 @@ def test_status_shows_the_running_before_the_ended():
 
 
 def test_status_shows_what_a_running_instance_uses():
-    stack, _, _ = small_stack()
+    stack, house, _ = small_stack()
     llm = stack.start("llama.cpp")
 
     assert stack.status().records[0]["memory"] == "3.0 MiB"
     llm.stop()
+    house.manager.usage = None
     assert stack.status().records[0]["memory"] == ""
 
 
