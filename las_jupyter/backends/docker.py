@@ -18,6 +18,7 @@ import requests
 from docker import errors
 from docker.context import ContextAPI
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+from docker.utils import kwargs_from_env
 
 from las_jupyter.backends.oci import (
     ContainerFacts,
@@ -50,14 +51,16 @@ class DockerEngine:
     def __init__(self, endpoint: str | None = None) -> None:
         self.endpoint = endpoint or current_endpoint()
 
-    def _client(self, timeout: float = _PATIENCE) -> docker.APIClient:
-        tls = bool(os.environ.get("DOCKER_TLS_VERIFY"))
-        if tls:
-            return docker.from_env(timeout=timeout).api
-        return docker.APIClient(base_url=self.endpoint, version="auto", timeout=timeout)
+    def _client(self, timeout: float = _PATIENCE) -> Any:  # the client's stubs lack half of it
+        # The environment also says where the certificates of a remote engine are.
+        given: dict[str, Any] = {"base_url": self.endpoint}
+        if os.environ.get("DOCKER_TLS_VERIFY"):
+            given = dict(kwargs_from_env())
+        make: Any = docker.APIClient
+        return make(**given, version="auto", timeout=timeout)
 
     @contextmanager
-    def _api(self, timeout: float = _PATIENCE) -> Iterator[docker.APIClient]:
+    def _api(self, timeout: float = _PATIENCE) -> Iterator[Any]:
         client = None
         try:
             client = self._client(timeout)
@@ -146,7 +149,7 @@ class DockerEngine:
             )
         return str(made["Id"])
 
-    def _host_config(self, api: docker.APIClient, options: CreateOptions) -> dict[str, Any]:
+    def _host_config(self, api: Any, options: CreateOptions) -> dict[str, Any]:
         version = tuple(int(part) for part in str(api._version).split("."))
         bound = _LOG_BOUND if version >= _ROTATES_WELL else {}
         return dict(
@@ -157,7 +160,7 @@ class DockerEngine:
                     Mount(mount.target, mount.source, "bind", read_only=not mount.writable) for mount in options.mounts
                 ],
                 read_only=options.read_only,
-                tmpfs={path: "rw,noexec,nosuid,nodev,mode=1777" for path in options.tmpfs},
+                tmpfs=dict.fromkeys(options.tmpfs, "rw,noexec,nosuid,nodev,mode=1777"),
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
                 pids_limit=options.pids,
@@ -272,10 +275,8 @@ def _gpus(gpus: Gpus) -> dict[str, Any]:
         return {"devices": ["/dev/kfd:/dev/kfd:rwm", "/dev/dri:/dev/dri:rwm"], "group_add": ["video", "render"]}
     if gpus.vendor == "intel":
         return {"devices": ["/dev/dri:/dev/dri:rwm"], "group_add": ["video", "render"]}
-    everyone = gpus.ids == ("all",)
-    request = DeviceRequest(
-        count=-1 if everyone else 0, device_ids=None if everyone else list(gpus.ids), capabilities=[["gpu"]]
-    )
+    which: dict[str, Any] = {"count": -1} if gpus.ids == ("all",) else {"device_ids": list(gpus.ids)}
+    request = DeviceRequest(**which, capabilities=[["gpu"]])
     return {"device_requests": [request]}
 
 

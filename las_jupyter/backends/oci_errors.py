@@ -55,7 +55,8 @@ SAYINGS = (
         "correct the path given with --mount",
     ),
     Saying(
-        r"[Mm]inimum memory limit|memory limit too low|memory limit .*too small|OOM-killed \(memory limit",
+        r"[Mm]inimum memory limit|memory limit too low|memory limit .*too small|OOM-killed"
+        r"|unable to set memory limit",
         "its memory limit is too small for a container to begin at all",
         "give it more: --memory 512MB",
     ),
@@ -75,7 +76,8 @@ SAYINGS = (
         "correct launch.container.user in the manifest, a number works with every image",
     ),
     Saying(
-        r"(?:exec|exec:|executable file) \"?([^\s\":]+)\"?.*(?:no such file|not found)|executable file `?(\S+?)`? not found",
+        r"(?:exec|exec:|executable file) \"?([^\s\":]+)\"?.*(?:no such file|not found)"
+        r"|executable file `?(\S+?)`? not found",
         "there is no program {1} in the image",
         "correct launch.container.argv in the manifest",
     ),

@@ -210,7 +210,7 @@ class OciRunning:
             return None
         ended = exit_status(facts, restarted=self._lost_touch, name=self._engine.name, insisted=self._insisted)
         if ended is None and facts is not None:
-            if facts.pid and facts.pid != self._facts.pid or self._lost_touch:
+            if (facts.pid and facts.pid != self._facts.pid) or self._lost_touch:
                 self._pidfd = _pidfd(facts)
             self._lost_touch = False
             self._facts = facts

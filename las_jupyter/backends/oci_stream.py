@@ -61,7 +61,7 @@ class Position:
 class StreamCollector:
     """Follows; reads on from where it was when the engine comes back."""
 
-    def __init__(self, client: Callable[[], docker.APIClient], container: str, sink: Sink) -> None:
+    def __init__(self, client: Callable[[], Any], container: str, sink: Sink) -> None:
         self._client, self._container, self._sink = client, container, sink
         self._position = Position(sink.cursor)
         self._finish, self._abandon, self._wake = False, False, threading.Event()

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from containers import BASE, IMAGES, ask, ready_engine
 from processes import eventually
-from servers import clean_end, smollm2  # noqa: F401 - fixtures
 
 from las_jupyter.backends.oci_running import OciRunning
 from las_jupyter.backends.table import load_backend
@@ -21,6 +20,7 @@ from las_jupyter.core.launch import ContainerSpec, LaunchSpec, Limits, Mount, Po
 from las_jupyter.core.states import Mode
 
 ENGINES = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
+pytest_plugins = ("servers",)
 LLAMA_IMAGE = "ghcr.io/ggml-org/llama.cpp:server"
 
 Launch = Callable[..., OciRunning]
@@ -53,9 +53,9 @@ def spec(engine: str, script: str, **more: object) -> LaunchSpec:
 def launch(engine: str, files: StartFiles) -> Iterator[Launch]:
     started: list[OciRunning] = []
 
-    def start(script: str, secrets: dict[str, str] | None = None, **more: object) -> OciRunning:
+    def start(script: str, keys: dict[str, str] | None = None, **more: object) -> OciRunning:
         backend = load_backend(engine)
-        running = backend.launch(spec(engine, script, **more), secrets=secrets or {}, files=files)
+        running = backend.launch(spec(engine, script, **more), secrets=keys or {}, files=files)
         assert isinstance(running, OciRunning)
         started.append(running)
         return running
@@ -209,7 +209,7 @@ def test_llama_cpp_answers_from_a_container_with_all_restrictions_on(
     engine: str,
     smollm2: str,
     clean_end: None,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import sys
 
