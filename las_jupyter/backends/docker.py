@@ -50,6 +50,7 @@ class DockerEngine:
 
     def __init__(self, endpoint: str | None = None) -> None:
         self.endpoint = endpoint or current_endpoint()
+        self._version = "auto"
 
     def _client(self, timeout: float = _PATIENCE) -> Any:  # the client's stubs lack half of it
         # The environment also says where the certificates of a remote engine are.
@@ -57,7 +58,9 @@ class DockerEngine:
         if os.environ.get("DOCKER_TLS_VERIFY"):
             given = dict(kwargs_from_env())
         make: Any = docker.APIClient
-        return make(**given, version="auto", timeout=timeout)
+        client = make(**given, version=self._version, timeout=timeout)
+        self._version = client.api_version  # asked for once
+        return client
 
     @contextmanager
     def _api(self, timeout: float = _PATIENCE) -> Iterator[Any]:

@@ -67,8 +67,7 @@ class OciBackend:
         options = create_options(spec, secrets, files, start)
         try:
             image = self._image(engine, spec, files)
-            _clear_name(engine, spec, options)
-            container = engine.create(options, files.instance_dir)
+            container = _create(engine, spec, options, files.instance_dir)
         except EngineUnreachable as error:
             raise _unavailable(engine, error) from error
         except EngineError as error:
@@ -177,6 +176,19 @@ def _no_image(spec: LaunchSpec, engine: str, reference: str, why: str) -> Launch
 def _unavailable(engine: Engine, error: Exception) -> BackendUnavailable:
     why = engine.why_unavailable() or Unavailable(str(error))
     return BackendUnavailable(f"{engine.name} cannot be used: {why.reason}.", remedy=why.remedy or None)
+
+
+def _create(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: str) -> str:
+    """Make the container; who else has its name is asked only when the engine says that it is taken."""
+    try:
+        return engine.create(options, folder)
+    except EngineUnreachable:
+        raise
+    except EngineError as error:
+        if "already in use" not in str(error):
+            raise
+        _clear_name(engine, spec, options)
+        return engine.create(options, folder)
 
 
 def _clear_name(engine: Engine, spec: LaunchSpec, options: CreateOptions) -> None:

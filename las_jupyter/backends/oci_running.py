@@ -60,7 +60,7 @@ class OciRunning:
         self._last_usage = Usage()
         self._probe: _Probe | None = None
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._pidfd = _pidfd(facts)
+        self._pidfd, self._ending = _pidfd(facts), False
         self.pid: int | None = facts.pid if self._pidfd is not None else None
         self._collector: Collector = engine.collector(facts, sink)
         self._collecting = threading.Thread(target=self._collect, name="collect", daemon=True)
@@ -186,7 +186,7 @@ class OciRunning:
         """Until the process ends, somebody wakes us, or it is time to look whether the engine still has it."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        every = _RETRY
+        every = _LOOK_SOON if self._ending and not self._lost_touch else _RETRY
         if self._pidfd is not None and not self._lost_touch:
             poll.register(self._pidfd, select.POLLIN)
             every = _LOOK_EVERY
@@ -196,8 +196,7 @@ class OciRunning:
             else:
                 # The engine needs a moment to learn what the kernel told us.
                 os.close(fd)
-                self._pidfd = None
-                time.sleep(_LOOK_SOON)
+                self._pidfd, self._ending = None, True
 
     def _look(self) -> ExitStatus | None:
         try:
@@ -211,7 +210,7 @@ class OciRunning:
         ended = exit_status(facts, restarted=self._lost_touch, name=self._engine.name, insisted=self._insisted)
         if ended is None and facts is not None:
             if (facts.pid and facts.pid != self._facts.pid) or self._lost_touch:
-                self._pidfd = _pidfd(facts)
+                self._pidfd, self._ending = _pidfd(facts), False
             self._lost_touch = False
             self._facts = facts
         return ended

@@ -40,6 +40,9 @@ class PodmanEngine:
     name = "podman"
     endpoint = "podman"
 
+    def __init__(self) -> None:
+        self._containers = ""
+
     def _run(self, *words: str, timeout: float = _PATIENCE, cwd: str | None = None) -> str:
         try:
             done = subprocess.run(
@@ -95,6 +98,8 @@ class PodmanEngine:
         except EngineError:
             return None
         config = told.get("Config") or {}
+        layer = str(((told.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
+        self._containers = f"{layer.partition('/overlay/')[0]}/overlay-containers" if "/overlay/" in layer else ""
         return ImageFacts(
             told["Id"], told.get("Digest") or told["Id"], told.get("Architecture", ""), config.get("User") or "",
             bool(told.get("HealthCheck") or config.get("Healthcheck")),
@@ -128,8 +133,11 @@ class PodmanEngine:
     def start(self, container: str) -> None:
         # conmon 2.1.6 leaves its word about running out of memory in its working directory, and Podman looks for it
         # in the container's folder: there we start it.
-        told = self.inspect(container)
-        self._run("start", container, cwd=told.folder if told and os.path.isdir(told.folder) else None)
+        folder = f"{self._containers}/{container}/userdata"
+        if not os.path.isdir(folder):
+            told = self.inspect(container)
+            folder = told.folder if told else ""
+        self._run("start", container, cwd=folder if os.path.isdir(folder) else None)
 
     def inspect(self, container: str) -> ContainerFacts | None:
         try:
@@ -151,10 +159,15 @@ class PodmanEngine:
         )
 
     def kill(self, container: str, signal: str) -> None:
-        told = self.inspect(container)
-        if told is not None and told.status == "paused":
+        try:
+            self._run("kill", "--signal", signal, container)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            if "paused" not in str(error):
+                raise
             self._run("unpause", container)
-        self._run("kill", "--signal", signal, container)
+            self._run("kill", "--signal", signal, container)
 
     def remove(self, container: str) -> None:
         try:
