@@ -20,6 +20,7 @@ from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.arguments import check_arguments, check_environment
+from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_port, keep_port
 from las_jupyter.policy.rules import EXPOSE
@@ -51,7 +52,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         _check_trust(world)
     _check_exposure(request, world, mode.mode, decisions)
     ports = _ports(request, world, mode.mode, decisions)
-    gpus = _gpus(request, world, decisions)
+    gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
     _model_decision(world, decisions)
     values = _values(request, world, mode.mode, ports, gpus)
@@ -197,42 +198,6 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
         chosen.append(port)
         decisions.append(decision)
     return tuple(chosen)
-
-
-def _gpus(request: StartRequest, world: World, decisions: list[Decision]) -> Gpus:
-    if not request.gpus:
-        _check_gpu_is_not_needed(world)
-        reason = "none were asked for" if world.machine.gpu_ids else "none were asked for, and none are here"
-        decisions.append(Decision("GPUs", "none", reason))
-        return Gpus()
-    known = world.machine.gpu_ids
-    wanted = known if request.gpus == ("all",) else request.gpus
-    missing = [each for each in wanted if each not in known]
-    if missing or not wanted:
-        raise PlanRefused(
-            f"There is no GPU {', '.join(missing) or 'at all'} here.",
-            cause=f"the GPUs here are {', '.join(known)}" if known else "no GPU answers on this machine",
-            remedy="%las doctor",
-        )
-    most = world.policy.max_gpus
-    if most is not None and len(wanted) > most:
-        raise PlanRefused(
-            f"{len(wanted)} GPUs are more than is allowed.", cause=world.policy.reasons["gpus"], remedy=f"--gpus {most}"
-        )
-    decisions.append(Decision("GPUs", ",".join(wanted), "you asked for them"))
-    return Gpus(wanted, world.machine.gpu_vendor)
-
-
-def _check_gpu_is_not_needed(world: World) -> None:
-    manifest = world.entry.manifest
-    if not lower.needs(manifest).gpu:
-        return
-    here = world.machine.gpu_ids
-    raise PlanRefused(
-        f"{manifest.name} is of no use without a GPU.",
-        cause=f"none was asked for; here are {', '.join(here)}" if here else "no GPU answers on this machine",
-        remedy=f"%las start {manifest.name} --gpus all" if here else "%las doctor",
-    )
 
 
 def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:
