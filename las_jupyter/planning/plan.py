@@ -20,6 +20,7 @@ from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.arguments import check_arguments, check_environment
+from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_port, keep_port
@@ -55,7 +56,8 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
     _model_decision(world, decisions)
-    values = _values(request, world, mode.mode, ports, gpus)
+    fitted = fit_model(request, world, gpus, limits, lower.names_taken(manifest, mode.mode), decisions)
+    values = {**_values(request, world, mode.mode, ports, gpus), **fitted.values}
     spec = LaunchSpec(
         name=instance_name(request, manifest.name),
         module=manifest.name,
@@ -83,26 +85,28 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         failures=lower.failures(manifest),
         provides=tuple(manifest.interfaces.provides),
         api_path=manifest.interfaces.api_path,
-        memory_promised=limits.memory,
+        memory_promised=limits.memory or fitted.need,
         decisions=tuple(decisions),
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    return StartPlan(request, spec, tuple(decisions), _warnings(world, gpus), downloads, world.requires)
+    return StartPlan(
+        request, spec, tuple(decisions), _warnings(world, gpus) + fitted.warnings, downloads, world.requires
+    )
 
 
 def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
     """
-    What makes the server. A port that was chosen for the user is no part of it: whoever asks again means the same
-    server, wherever the first one found a place.
+    What makes the server. A port, a context or a share of a GPU that was chosen for the user is no part of it: whoever
+    asks again means the same server, whatever the first one found free.
     """
-    if request.port:
-        return fingerprint(spec)
-    # Natively the inner port is the same number again; in a container it is the image's own and stays.
-    anywhere = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in spec.ports)
-    values = _values(request, world, spec.mode, anywhere, spec.gpus)
+    ports = spec.ports
+    if not request.port:
+        # Natively the inner port is the same number again; in a container it is the image's own and stays.
+        ports = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in ports)
+    values = _values(request, world, spec.mode, ports, spec.gpus)
     env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
-    return fingerprint(spec._replace(ports=anywhere, argv=_argv(request, world, spec.mode, values, []), env=env))
+    return fingerprint(spec._replace(ports=ports, argv=_argv(request, world, spec.mode, values, []), env=env))
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:
