@@ -107,14 +107,17 @@ class House:
 
     def close(self) -> None:
         """Stop everything, then check that nothing is left and nobody else was hurt."""
-        for snapshot in self.manager.snapshots():
-            if snapshot.state.alive:
-                self.manager.stop(snapshot.name, grace=0.5)
-        eventually(lambda: not self.processes(), f"nothing is left: {self.processes()}", within=8)
-        assert lives(self.canary), "a process that is not ours was ended"
-        os.kill(self.canary, signal.SIGKILL)
-        os.waitpid(self.canary, 0)
-        assert not list(self.folder.rglob("*.tmp"))
+        try:
+            for snapshot in self.manager.snapshots():
+                if snapshot.state.alive:
+                    self.manager.stop(snapshot.name, grace=0.5)
+            eventually(lambda: not self.processes(), f"nothing is left: {self.processes()}", within=8)
+            assert lives(self.canary), "a process that is not ours was ended"
+            assert not list(self.folder.rglob("*.tmp"))
+        finally:
+            for pid in (*self.processes(), self.canary):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(self.canary, 0)
 
     def processes(self) -> dict[int, str]:
         """Every living process that names this house in its command line or environment."""
