@@ -14,14 +14,14 @@ def listening_inodes(port: int) -> set[bytes]:
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
-            with open(table, "rb") as file:
-                lines = file.read().splitlines()[1:]
+            with open(table, "rb", buffering=4096) as file:
+                for line in file:  # never whole: a busy machine has thousands, and we would keep the memory
+                    if wanted in line:
+                        row = line.split(None, 10)
+                        if row[3] == _LISTENING and row[1].endswith(wanted):
+                            found.add(row[9])
         except OSError:
             continue
-        for line in lines:
-            row = line.split(None, 10)
-            if len(row) > 9 and row[3] == _LISTENING and row[1].endswith(wanted):
-                found.add(row[9])
     return found
 
 

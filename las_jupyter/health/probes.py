@@ -7,9 +7,9 @@ answer no more than 4 KiB are read.
 
 from __future__ import annotations
 
+import _socket as socket  # the module around it brings selectors and a hundred enums along
 import errno
 import select
-import socket
 import time
 
 from las_jupyter.core.backend import Running

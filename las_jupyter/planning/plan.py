@@ -87,7 +87,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    return StartPlan(request, spec, tuple(decisions), _warnings(world), downloads, world.requires)
+    return StartPlan(request, spec, tuple(decisions), _warnings(world, gpus), downloads, world.requires)
 
 
 def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
@@ -201,6 +201,7 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
 
 def _gpus(request: StartRequest, world: World, decisions: list[Decision]) -> Gpus:
     if not request.gpus:
+        _check_gpu_is_not_needed(world)
         reason = "none were asked for" if world.machine.gpu_ids else "none were asked for, and none are here"
         decisions.append(Decision("GPUs", "none", reason))
         return Gpus()
@@ -220,6 +221,18 @@ def _gpus(request: StartRequest, world: World, decisions: list[Decision]) -> Gpu
         )
     decisions.append(Decision("GPUs", ",".join(wanted), "you asked for them"))
     return Gpus(wanted, world.machine.gpu_vendor)
+
+
+def _check_gpu_is_not_needed(world: World) -> None:
+    manifest = world.entry.manifest
+    if not lower.needs(manifest).gpu:
+        return
+    here = world.machine.gpu_ids
+    raise PlanRefused(
+        f"{manifest.name} is of no use without a GPU.",
+        cause=f"none was asked for; here are {', '.join(here)}" if here else "no GPU answers on this machine",
+        remedy=f"%las start {manifest.name} --gpus all" if here else "%las doctor",
+    )
 
 
 def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:
@@ -351,11 +364,16 @@ def _mount(text: str) -> Mount:
     return Mount(source, target, flag == "rw")
 
 
-def _warnings(world: World) -> tuple[str, ...]:
-    least = world.entry.manifest.hardware.memory.ram_min
-    if least and least > world.machine.memory_total:
-        return (
-            f"{world.entry.manifest.name} wants {format_size(least)} of memory; "
-            f"this machine has {format_size(world.machine.memory_total)}",
+def _warnings(world: World, gpus: Gpus) -> tuple[str, ...]:
+    name, least = world.entry.manifest.name, lower.needs(world.entry.manifest)
+    found = []
+    if least.ram and least.ram > world.machine.memory_total:
+        found.append(
+            f"{name} wants {format_size(least.ram)} of memory; this machine has "
+            f"{format_size(world.machine.memory_total)}"
         )
-    return ()
+    if least.cores and least.cores > world.machine.cpus:
+        found.append(f"{name} wants {least.cores} processor cores; this machine has {world.machine.cpus:g}")
+    if len(gpus.ids) > 1 and not least.multi_gpu:
+        found.append(f"{name} uses one GPU at a time; {len(gpus.ids)} are set aside for it")
+    return tuple(found)

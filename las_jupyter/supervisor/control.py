@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _socket as socket  # the module around it brings selectors and a hundred enums along
 import json
 import os
 import select
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -88,9 +88,10 @@ class Control:
 
     def accept(self) -> None:
         try:
-            sock, _ = self.socket.accept()
+            fd, _ = self.socket._accept()  # type: ignore[attr-defined]
         except OSError:
             return
+        sock = socket.socket(fileno=fd)
         sock.setblocking(False)
         self.clients[sock.fileno()] = Client(sock)
 

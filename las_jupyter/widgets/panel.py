@@ -34,10 +34,11 @@ class Panel(anywidget.AnyWidget):
     beat = traitlets.Float(0.0).tag(sync=True)
     notice = traitlets.Unicode("").tag(sync=True)
     only = traitlets.Unicode("").tag(sync=True)
+    # Here and not in __init__: a widget that could not be made is closed too.
+    _conversation: Conversation | None = None
 
     def __init__(self, source: PanelSource, *, name: str | None = None) -> None:
         self._source = source
-        self._conversation: Conversation | None = None
         # Text and not a path: a file-backed _esm would keep every panel of a long session alive.
         super().__init__(_esm=_built(), only=name or "")
         self._let_clicks_through()

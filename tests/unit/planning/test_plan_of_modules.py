@@ -140,3 +140,25 @@ def test_a_policy_and_the_user_together_expose_and_it_is_recorded():
 
 def test_what_it_depends_on_is_named_in_the_plan():
     assert decide(StartRequest("llama.cpp"), a_world(requires=("db",))).requires == ("db",)
+
+
+def sglang(**changes: object):
+    engine = Engine(("/usr/bin/sglang",), "1", "on PATH")
+    return a_world(**{"entry": an_entry("sglang"), "engine": engine, "ports": {30000: None}, **changes})
+
+
+def test_a_module_that_is_of_no_use_without_a_gpu_is_refused_without_one():
+    with pytest.raises(PlanRefused) as caught:
+        decide(StartRequest("sglang"), sglang())
+    assert caught.value.cause == "no GPU answers on this machine"
+    with pytest.raises(PlanRefused) as caught:
+        decide(StartRequest("sglang"), sglang(machine=TWO_GPUS))
+    assert caught.value.remedy == "%las start sglang --gpus all"
+
+    assert decide(StartRequest("sglang", gpus=("all",)), sglang(machine=TWO_GPUS)).spec.gpus.ids == ("0", "1")
+
+
+def test_a_second_gpu_that_lies_idle_is_a_warning():
+    plan = decide(StartRequest("redis", gpus=("all",)), redis(machine=TWO_GPUS))
+
+    assert "redis uses one GPU at a time; 2 are set aside for it" in plan.warnings
