@@ -23,7 +23,7 @@ export class Commands {
       if (this.waiting.get(id)?.heard === false)
         told(
           "Queued: the kernel is busy and hears of it when the cell is done. In a terminal, " +
-            `las-jupyter ${verb} ${name} needs no kernel.`,
+            `las-jupyter ${inTerminal(verb)} ${name} needs no kernel.`,
           false,
           false,
         );
@@ -51,4 +51,9 @@ export class Commands {
     for (const { told } of this.waiting.values()) told("", false, true);
     this.waiting.clear();
   }
+}
+
+/** `start` takes a module there, and what is here is an instance that ended. */
+function inTerminal(verb: Verb): string {
+  return verb === "start" ? "restart" : verb;
 }

@@ -135,6 +135,7 @@ test("a click that a busy kernel does not acknowledge is shown as queued", () =>
   vi.advanceTimersByTime(1500);
 
   expect($(".las-told")?.textContent).toContain("the kernel is busy");
+  expect($(".las-told")?.textContent).toContain("las-jupyter restart chat");
 });
 
 test("an acknowledged click is no longer called queued", () => {

@@ -1,0 +1,242 @@
+"""
+What Docker and Podman have in common: the container of a launch spec as one value, and what an engine is asked.
+
+Every restriction stands in ``create_options`` and nowhere else; an engine only says it in its own words.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from las_jupyter.core.backend import StartFiles, Unavailable
+from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.core.launch import Gpus, LaunchSpec, Mount, Port
+from las_jupyter.state.files import write_atomic
+
+INSTANCE, OWNER, FINGERPRINT, STATE, START = (
+    "las.instance", "las.owner", "las.fingerprint", "las.state", "las.start",
+)  # fmt: skip
+DEFAULT_PIDS = 4096
+_SECRETS = "/las-secrets"
+
+
+class EngineError(Exception):
+    """The engine answered with an error; its text is for ``oci_errors.explain``."""
+
+
+class EngineUnreachable(EngineError):
+    """The engine did not answer at all, so nothing is known."""
+
+
+class ImageFacts(NamedTuple):
+    """An image that is here. ``digest`` is the registry's where it came from one, else the image's id."""
+
+    id: str
+    digest: str
+    architecture: str
+    user: str
+    health: bool
+
+
+class ContainerFacts(NamedTuple):
+    """One container as the engine tells it. ``pid`` is 0 when it does not run."""
+
+    id: str
+    name: str
+    status: str
+    labels: dict[str, str]
+    pid: int = 0
+    exit_code: int = 0
+    oom: bool = False
+    error: str = ""
+    health: str = ""
+    health_text: str = ""
+    log_path: str = ""
+    folder: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether it ran and ended."""
+        return self.status in ("exited", "dead", "stopped")
+
+
+class CreateOptions(NamedTuple):
+    """A container to be, every restriction included. Sizes in bytes."""
+
+    name: str
+    image: str
+    argv: tuple[str, ...]
+    entrypoint: tuple[str, ...] | None
+    env: dict[str, str]
+    labels: dict[str, str]
+    ports: tuple[Port, ...]
+    mounts: tuple[Mount, ...]
+    user: str | None
+    workdir: str | None
+    read_only: bool
+    tmpfs: tuple[str, ...]
+    memory: int | None
+    cpus: float | None
+    pids: int
+    nofile: int | None
+    shm: int | None
+    gpus: Gpus
+    stop_signal: str
+    own_probe: bool
+    init: bool = True
+
+
+class PullProgress(NamedTuple):
+    """Where one layer of an image stands; bytes, or 0 where the engine does not tell."""
+
+    layer: str
+    doing: str
+    done: int = 0
+    total: int = 0
+
+
+OnPull = Callable[[PullProgress], None]
+
+
+class Engine(Protocol):
+    """What a container engine is asked. Every method may raise ``EngineError`` and may block."""
+
+    name: str
+    endpoint: str
+
+    def why_unavailable(self) -> Unavailable | None:
+        """None when it answers; within two seconds."""
+
+    def architecture(self) -> str:
+        """What it runs natively, in the registry's words (``amd64``)."""
+
+    def limits_enforced(self) -> bool:
+        """Whether limits of memory, CPUs and processes have an effect."""
+
+    def image(self, reference: str) -> ImageFacts | None:
+        """The image if it is here."""
+
+    def pull(self, reference: str, on_progress: OnPull) -> None:
+        """Fetch the image."""
+
+    def create(self, options: CreateOptions, folder: str) -> str:
+        """Make the container and return its id; ``folder`` is private and may hold short-lived files."""
+
+    def start(self, container: str) -> None:
+        """Start it."""
+
+    def inspect(self, container: str) -> ContainerFacts | None:
+        """How it stands, or None when there is none of that id or name."""
+
+    def kill(self, container: str, signal: str) -> None:
+        """Send its main process a signal, and wake it if it is paused."""
+
+    def remove(self, container: str) -> None:
+        """Remove it with its anonymous volumes. One that is gone is no error."""
+
+    def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
+        """Run a command in it and return its exit code. Raises ``TimeoutError``."""
+
+    def tail(self, container: str) -> str:
+        """The last lines of its log."""
+
+    def check_health(self, container: str) -> None:
+        """Let the engine run the image's HEALTHCHECK now, where it does not do so by itself."""
+
+
+def container_name(spec: LaunchSpec) -> str:
+    """The one name an instance's container has."""
+    return f"las-{os.getuid()}-{spec.name}"
+
+
+def create_options(spec: LaunchSpec, secrets: dict[str, str], files: StartFiles, start: str) -> CreateOptions:
+    """``spec`` as a container, least privileges first. Raises ``LaunchFailed`` when something it needs is missing."""
+    container = spec.container
+    if container is None:
+        raise LaunchFailed(f"{spec.name} could not be started.", cause="its spec has no container part")
+    argv, secret_mounts = _secret_files(spec, secrets, files.instance_dir)
+    limits = spec.limits
+    return CreateOptions(
+        name=container_name(spec),
+        image=container.image,
+        argv=argv,
+        entrypoint=container.entrypoint,
+        env=_environment(spec, secrets),
+        labels={**container.labels, **_labels(spec, files, start)},
+        ports=spec.ports,
+        mounts=(*_checked_mounts(spec, files), *secret_mounts),
+        user=container.user,
+        workdir=container.workdir,
+        read_only=container.read_only,
+        tmpfs=(*container.tmpfs, *container.writable),
+        memory=limits.memory,
+        cpus=limits.cpus,
+        pids=limits.pids or DEFAULT_PIDS,
+        nofile=limits.nofile,
+        shm=limits.shm,
+        gpus=spec.gpus,
+        stop_signal=spec.stop.signal,
+        own_probe=spec.ready.probe is not None or spec.live.probe is not None,
+    )
+
+
+def _labels(spec: LaunchSpec, files: StartFiles, start: str) -> dict[str, str]:
+    return {
+        INSTANCE: spec.name,
+        OWNER: str(os.getuid()),
+        FINGERPRINT: spec.fingerprint,
+        STATE: files.state_dir,
+        START: start,
+    }
+
+
+def _environment(spec: LaunchSpec, secrets: dict[str, str]) -> dict[str, str]:
+    env = {"PYTHONUNBUFFERED": "1"}
+    env.update({use.env: secrets[use.name] for use in spec.secrets if use.env and use.name in secrets})
+    env.update(spec.env)
+    return env
+
+
+def _checked_mounts(spec: LaunchSpec, files: StartFiles) -> tuple[Mount, ...]:
+    """The mounts; Docker would make a folder of a missing source, so we ask before."""
+    found = []
+    for mount in spec.mounts:
+        source = os.path.realpath(os.path.expanduser(mount.source))
+        ours = bool(files.state_dir) and source.startswith(os.path.realpath(files.state_dir) + os.sep)
+        if mount.writable and ours and not os.path.exists(source):
+            os.makedirs(source, 0o700)
+            _give(source, spec.container.user if spec.container else None)
+        if not os.path.exists(source):
+            raise LaunchFailed(
+                f"{spec.name} could not be started.",
+                cause=f"{mount.source}, which it is to see as {mount.target}, does not exist",
+                remedy="correct the path given with --mount or --model",
+            )
+        found.append(Mount(source, mount.target, mount.writable))
+    return tuple(found)
+
+
+def _give(path: str, user: str | None) -> None:
+    """Let the container's user write into a folder that we made for it; only root has to."""
+    uid, _, gid = (user or "").partition(":")
+    if os.geteuid() == 0 and uid.isdigit():
+        os.chown(path, int(uid), int(gid) if gid.isdigit() else -1)
+
+
+def _secret_files(spec: LaunchSpec, secrets: dict[str, str], folder: str) -> tuple[tuple[str, ...], tuple[Mount, ...]]:
+    argv, mounts = list(spec.argv), []
+    for use in spec.secrets:
+        mark = f"{{secret_file:{use.name}}}"
+        if not any(mark in word for word in argv):
+            continue
+        if use.name not in secrets:
+            raise LaunchFailed(f"{spec.name} could not be started.", cause=f"its secret {use.name} is missing")
+        path = os.path.join(folder, f"secret-{use.name}")
+        write_atomic(path, secrets[use.name].encode())
+        # The container's user must read it; on this side the folder above is closed to everybody else.
+        os.chmod(path, 0o644)
+        argv = [word.replace(mark, f"{_SECRETS}/{use.name}") for word in argv]
+        mounts.append(Mount(path, f"{_SECRETS}/{use.name}"))
+    return tuple(argv), tuple(mounts)

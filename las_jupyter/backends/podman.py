@@ -1,0 +1,302 @@
+"""Podman by its command line, which needs neither a service nor root: an engine for ``oci_backend``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+from typing import Any
+
+from las_jupyter.backends.docker import facts
+from las_jupyter.backends.oci import (
+    ContainerFacts,
+    CreateOptions,
+    EngineError,
+    EngineUnreachable,
+    ImageFacts,
+    OnPull,
+    PullProgress,
+)
+from las_jupyter.backends.oci_backend import OciBackend
+from las_jupyter.backends.oci_logs import Collector, FileCollector, Sink
+from las_jupyter.core.backend import Unavailable
+from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.core.launch import Gpus
+from las_jupyter.state.files import write_atomic
+
+_PATIENCE = 60.0
+_QUICK = 1.9
+_GONE = ("no such container", "no container with name or id", "no such object")
+
+
+class PodmanEngine:
+    """Podman of this user."""
+
+    name = "podman"
+    endpoint = "podman"
+
+    def __init__(self) -> None:
+        self._containers = ""
+
+    def _run(self, *words: str, timeout: float = _PATIENCE, cwd: str | None = None) -> str:
+        try:
+            done = subprocess.run(
+                ["podman", *words], capture_output=True, timeout=timeout, cwd=cwd or "/", stdin=subprocess.DEVNULL,
+                check=False,
+            )  # fmt: skip
+        except FileNotFoundError as error:
+            raise EngineUnreachable("podman is not installed") from error
+        except subprocess.TimeoutExpired as error:
+            raise EngineUnreachable(f"podman {words[0]} did not answer within {timeout:.0f} s") from error
+        except OSError as error:
+            raise EngineUnreachable(str(error)) from error
+        if done.returncode != 0:
+            raise EngineError(_last(done.stderr.decode(errors="replace")))
+        return done.stdout.decode(errors="replace")
+
+    def why_unavailable(self) -> Unavailable | None:
+        if shutil.which("podman") is None:
+            return Unavailable("Podman is not installed", "sudo apt-get install podman")
+        if os.geteuid() != 0 and shutil.which("newuidmap") is None:
+            return Unavailable("rootless Podman lacks the program newuidmap", "sudo apt-get install uidmap")
+        try:
+            self._run("ps", "--quiet", "--last", "1", timeout=_QUICK)
+        except EngineUnreachable as error:
+            return Unavailable(str(error), "podman info")
+        except EngineError as error:
+            remedy = "podman info says more"
+            if "subuid" in str(error) or "newuidmap" in str(error):
+                remedy = "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"
+            return Unavailable(f"Podman cannot be used: {error}", remedy)
+        return None
+
+    def architecture(self) -> str:
+        return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+
+    def limits_enforced(self) -> bool:
+        """Rootless without a delegated cgroup (version 1, or no systemd session) Podman ignores limits."""
+        if os.geteuid() == 0:
+            return True
+        try:
+            with open("/proc/self/cgroup") as file:
+                own = [line.strip().partition("::")[2] for line in file if line.startswith("0::")]
+            with open(f"/sys/fs/cgroup{own[0]}/cgroup.controllers") as file:
+                return "memory" in file.read().split()
+        except (OSError, IndexError):
+            return False
+
+    def image(self, reference: str) -> ImageFacts | None:
+        try:
+            told = json.loads(self._run("image", "inspect", reference))[0]
+        except EngineUnreachable:
+            raise
+        except EngineError:
+            return None
+        config = told.get("Config") or {}
+        layer = str(((told.get("GraphDriver") or {}).get("Data") or {}).get("UpperDir") or "")
+        self._containers = f"{layer.partition('/overlay/')[0]}/overlay-containers" if "/overlay/" in layer else ""
+        return ImageFacts(
+            told["Id"], told.get("Digest") or told["Id"], told.get("Architecture", ""), config.get("User") or "",
+            bool(told.get("HealthCheck") or config.get("Healthcheck")),
+        )  # fmt: skip
+
+    def pull(self, reference: str, on_progress: OnPull) -> None:
+        """Podman tells its layers as lines on its error stream."""
+        child = subprocess.Popen(
+            ["podman", "pull", reference], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            cwd="/",
+        )  # fmt: skip
+        assert child.stderr is not None
+        lines = []
+        for raw in child.stderr:
+            line = raw.decode(errors="replace").strip()
+            lines.append(line)
+            match = re.match(r"(Copying (?:blob|config)) (\S+)\s*(.*)", line)
+            on_progress(PullProgress(match[2], match[3] or match[1]) if match else PullProgress("", line))
+        if child.wait() != 0:
+            raise EngineError(_last("\n".join(lines)))
+
+    def create(self, options: CreateOptions, folder: str) -> str:
+        _refuse_ignored_gpus(options)
+        env_file = os.path.join(folder, "podman.env")
+        write_atomic(env_file, _env_file(options))
+        try:
+            return self._run("create", *arguments(options, env_file)).strip().splitlines()[-1]
+        finally:
+            os.unlink(env_file)
+
+    def start(self, container: str) -> None:
+        # conmon 2.1.6 leaves its word about running out of memory in its working directory, and Podman looks for it
+        # in the container's folder: there we start it.
+        folder = f"{self._containers}/{container}/userdata"
+        if not os.path.isdir(folder):
+            told = self.inspect(container)
+            folder = told.folder if told else ""
+        self._run("start", container, cwd=folder if os.path.isdir(folder) else None)
+
+    def inspect(self, container: str) -> ContainerFacts | None:
+        try:
+            told: dict[str, Any] = json.loads(self._run("container", "inspect", container))[0]
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            if any(word in str(error).lower() for word in _GONE):
+                return None
+            raise
+        told["State"]["Health"] = told["State"].get("Health") or told["State"].get("Healthcheck")
+        log = (told.get("HostConfig") or {}).get("LogConfig") or {}
+        status = {"stopped": "exited", "configured": "created"}
+        found = facts(told)
+        return found._replace(
+            status=status.get(found.status, found.status),
+            log_path=str(log.get("Path") or ""),
+            folder=str(told.get("StaticDir") or ""),
+        )
+
+    def kill(self, container: str, signal: str) -> None:
+        try:
+            self._run("kill", "--signal", signal, container)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            if "paused" not in str(error):
+                raise
+            self._run("unpause", container)
+            self._run("kill", "--signal", signal, container)
+
+    def remove(self, container: str) -> None:
+        try:
+            self._run("rm", "--force", "--volumes", "--time", "0", container)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            if not any(word in str(error).lower() for word in _GONE):
+                raise
+
+    def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
+        try:
+            done = subprocess.run(
+                ["podman", "exec", container, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, timeout=timeout, cwd="/", check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
+        return done.returncode
+
+    def tail(self, container: str) -> str:
+        done = subprocess.run(
+            ["podman", "logs", "--tail", "20", container], capture_output=True, timeout=_PATIENCE, cwd="/", check=False
+        )
+        return (done.stdout + done.stderr).decode(errors="replace")
+
+    def check_health(self, container: str) -> None:
+        """Without systemd's timers nobody else runs it."""
+        try:
+            self._run("healthcheck", "run", container)
+        except EngineUnreachable:
+            raise
+        except EngineError:
+            return  # an answer of no; the inspection tells it
+
+    def collector(self, container: ContainerFacts, sink: Sink) -> Collector:
+        """Reads the file conmon writes: exact to the nanosecond and the byte, where ``podman logs`` polls and loses."""
+        return FileCollector(container.log_path, sink)
+
+
+class PodmanBackend(OciBackend):
+    """Runs launch specs in Podman."""
+
+    name = "podman"
+
+    def engine(self, endpoint: str | None = None) -> PodmanEngine:
+        """Podman of this user; there is one."""
+        return PodmanEngine()
+
+
+def arguments(options: CreateOptions, env_file: str) -> list[str]:
+    """The words behind ``podman create``. Nothing secret is among them."""
+    words = ["--name", options.name, "--pull", "never", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    words += ["--network", "bridge" if os.geteuid() == 0 else "slirp4netns"]
+    words += ["--log-driver", "k8s-file", "--pids-limit", str(options.pids), "--env-file", env_file]
+    words += ["--stop-signal", options.stop_signal]
+    words += [word for name, value in options.labels.items() for word in ("--label", f"{name}={value}")]
+    if options.read_only:
+        words += ["--read-only", "--read-only-tmpfs=false"]
+    for path in options.tmpfs:
+        words += ["--tmpfs", f"{path}:rw,noexec,nosuid,nodev,mode=1777"]
+    for mount in options.mounts:
+        fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
+        words += ["--mount", _csv([*fields, *([] if mount.writable else ["readonly=true"])])]
+    for port in options.ports:
+        words += ["--publish", f"127.0.0.1:{port.host}:{port.inner}"]
+    words += _limits(options) + _gpus(options.gpus)
+    if options.init:
+        words.append("--init")
+    if options.user:
+        words += ["--user", options.user]
+    if options.workdir:
+        words += ["--workdir", options.workdir]
+    if options.own_probe:
+        words.append("--no-healthcheck")
+    if options.entrypoint is not None:
+        words += ["--entrypoint", json.dumps(list(options.entrypoint))]
+    return [*words, options.image, *options.argv]
+
+
+def _limits(options: CreateOptions) -> list[str]:
+    words = []
+    if options.memory:
+        words += ["--memory", f"{options.memory}b", "--memory-swap", f"{options.memory}b"]
+    if options.cpus:
+        words += ["--cpus", f"{options.cpus:g}"]
+    if options.shm:
+        words += ["--shm-size", f"{options.shm}b"]
+    if options.nofile:
+        # One limit given replaces all of Podman's own, so the number of processes is said again.
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        processes = 16384 if hard == resource.RLIM_INFINITY else min(hard, 16384)
+        words += ["--ulimit", f"nofile={options.nofile}:{options.nofile}", "--ulimit", f"nproc={processes}:{processes}"]
+    return words
+
+
+def _gpus(gpus: Gpus) -> list[str]:
+    if gpus.vendor == "amd" and gpus.ids:
+        return ["--device", "/dev/kfd", "--device", "/dev/dri", "--group-add", "video", "--group-add", "render"]
+    if gpus.vendor == "intel" and gpus.ids:
+        return ["--device", "/dev/dri", "--group-add", "video", "--group-add", "render"]
+    return [word for each in gpus.ids for word in ("--device", f"nvidia.com/gpu={each}")]
+
+
+def _refuse_ignored_gpus(options: CreateOptions) -> None:
+    """Podman 4.3 takes some ways of asking for a GPU and ignores them; CDI is the one it answers honestly."""
+    if any(not re.fullmatch(r"[\w.:-]+", each) for each in options.gpus.ids):
+        raise EngineError(f"{', '.join(options.gpus.ids)} names no GPU")
+
+
+def _env_file(options: CreateOptions) -> bytes:
+    for name, value in options.env.items():
+        if "\n" in value:
+            raise LaunchFailed(
+                f"{options.name} could not be created.",
+                cause=f"the value of {name} holds a line break, which Podman cannot take",
+                remedy="use a file and --mount, or Docker: LAS_JUPYTER_RUNTIME__CONTAINER_ENGINE=docker",
+            )
+    return "".join(f"{name}={value}\n" for name, value in options.env.items()).encode()
+
+
+def _csv(fields: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue()
+
+
+def _last(text: str) -> str:
+    """The line of an error that says what happened."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("Error")] or lines[-1:]
+    return told[0].removeprefix("Error: ") if told else ""
