@@ -1,6 +1,5 @@
 """The log of a module stays within its bounds while the module writes, and no line of what is kept is harmed."""
 
-# ruff: noqa: PTH - a log store speaks of paths as strings
 from __future__ import annotations
 
 import os
