@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from las_jupyter.logs import holes, index
+from las_jupyter.logs.literal import required
+
 _BLOCK = 64 * 1024
+_BIG_BLOCK = 4 * 1024 * 1024
 _LONGEST_LINE = 16 * 1024
+_LONGEST_LOOKED_AT = 1024 * 1024
+_LONGEST_JOINED = 64 * 1024 * 1024
 _HIDDEN = "‹hidden›"
 _TOKENS = re.compile(r"\b(?:hf_|sk-)[A-Za-z0-9_-]{12,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}")
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|\x1b\[(?![0-9;]*m)[0-?]*[ -/]*[@-~]")
@@ -48,62 +55,90 @@ class LogReader:
 
     def read(self, offset: int, limit: int = _BLOCK) -> Chunk:
         """At most ``limit`` bytes from ``offset`` on, cut at a line's end where there is one."""
-        begin = self._first_data(offset)
-        data = self._bytes(begin, limit)
+        begin, data = self._piece(offset, limit)
         if len(data) == limit and b"\n" in data:
             data = data[: data.rindex(b"\n") + 1]
         return Chunk(begin, begin + len(data), self.display(data), begin - offset)
 
     def tail(self, lines: int = 100) -> list[str]:
         """The last ``lines`` lines."""
-        data, position = b"", self.size
-        while position > 0 and data.count(b"\n") <= lines and len(data) < lines * _LONGEST_LINE:
-            begin = max(0, position - _BLOCK)
-            data = self._bytes(begin, position - begin) + data
-            position = begin
-        kept = data.lstrip(b"\0").splitlines()[-lines:] if lines > 0 else []
-        return [self._line(line) for line in kept]
+        if lines <= 0:
+            return []
+        blocks: list[bytes] = []
+        position, head, breaks, size = self.size, self.head, 0, 0
+        while position > head and breaks <= lines and size < lines * _LONGEST_LINE:
+            begin = max(head, position - _BLOCK)
+            blocks.append(self._bytes(begin, position - begin))
+            breaks, size, position = breaks + blocks[-1].count(b"\n"), size + len(blocks[-1]), begin
+        return [self._line(line) for line in _split(b"".join(reversed(blocks)))[-lines:]]
 
     def _line(self, line: bytes) -> str:
-        cut = line[:_LONGEST_LINE]
-        return self.display(cut) + (" …(cut)" if len(cut) < len(line) else "")
+        cut = line[:_LONGEST_LINE].removesuffix(b"\r")
+        return self.display(cut) + (" …(cut)" if len(line) > _LONGEST_LINE else "")
 
     def since(self, moment: float) -> list[str]:
-        """Lines written after ``moment`` (seconds since the epoch), as far as the index tells."""
+        """
+        Lines written after ``moment`` (seconds since the epoch).
+
+        The index is a second apart, so that up to a second more may be among them, never less.
+        """
         return list(self.lines(self.offset_at(moment)))
 
     def offset_at(self, moment: float) -> int:
-        """Where the log stood at ``moment``; the end when the file was last written before it."""
+        """The beginning of the line the log stood at by ``moment``; its end when nothing was written since."""
         try:
-            return 0 if os.stat(self.path).st_mtime >= moment else self.size
+            if os.stat(self.path).st_mtime < moment:
+                return self.size
+            fd = os.open(index.index_path(self.path), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return 0
+            return 0  # without an index all of it may be newer
+        try:
+            offset = min(index.size_at(fd, moment), self.size)
+        finally:
+            os.close(fd)
+        begin = max(0, offset - _LONGEST_LINE)
+        before = self._bytes(begin, offset - begin)
+        return begin + before.rfind(b"\n") + 1 if b"\n" in before else begin
 
     def lines(self, offset: int = 0) -> Iterator[str]:
         """Every line from ``offset`` on, piece by piece."""
         rest = b""
-        position = self._first_data(offset)
-        while data := self._bytes(position, 1 << 20):
-            position += len(data)
-            *whole, rest = (rest + data).split(b"\n")
-            yield from (self._line(line) for line in whole)
-            rest = rest[:_LONGEST_LINE]
+        position, data = self._piece(offset, _BIG_BLOCK)
+        while data:
+            *whole, after = data.split(b"\n")
+            if whole:
+                yield self._line(rest + whole[0])
+                yield from (self._line(line) for line in whole[1:])
+                rest = b""
+            rest = (rest + after)[: _LONGEST_LINE + 1]
+            position, data = self._piece(position + len(data), _BIG_BLOCK)
         if rest:
             yield self._line(rest)
 
     def grep(self, pattern: str, limit: int = 1000) -> list[str]:
-        """The last ``limit`` lines that match the regular expression, letter case ignored."""
-        wanted = re.compile(pattern.encode(), re.IGNORECASE)
+        """
+        The last ``limit`` lines that match the regular expression.
+
+        Read from the end, so that what is found soon is found fast; text that every match must contain is looked for
+        before any line is looked at.
+        """
+        wanted, literal = re.compile(pattern), required(pattern).encode()
+        sure = pattern.encode() == literal
         found: list[bytes] = []
-        rest, position = b"", self._first_data(0)
-        while data := self._bytes(position, 1 << 20):
-            position += len(data)
-            *whole, rest = (rest + data).split(b"\n")
-            found.extend(line for line in whole if wanted.search(line))
-            del found[:-limit]
-        if rest and wanted.search(rest):
-            found.append(rest)
-        return [self._line(line) for line in found[-limit:]]
+        position, head, rest = self.size, self.head, b""
+        while position > head and len(found) < limit:
+            begin = max(head, position - _BIG_BLOCK)
+            data = self._bytes(begin, position - begin) + rest
+            position, rest = begin, b""
+            if begin > head:  # the first line may have begun earlier
+                cut = data.find(b"\n") + 1
+                if not cut and len(data) < _LONGEST_JOINED:
+                    rest, data = data, b""
+                else:
+                    rest, data = data[:cut], data[cut:]
+            matches = (line for line in _candidates(data, literal) if sure or wanted.search(_text(line)))
+            found[:0] = collections.deque(matches, maxlen=limit - len(found))
+        return [self._line(line) for line in found]
 
     def follow(self, offset: int | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Chunk]:
         """Chunks as they come, from ``offset`` or the end, until ``stop`` says so and all is read."""
@@ -119,6 +154,26 @@ class LogReader:
             else:
                 time.sleep(0.1)
 
+    def _piece(self, offset: int, limit: int) -> tuple[int, bytes]:
+        """Bytes from ``offset`` on and where they begin: later when the head is trimmed, also meanwhile."""
+        data = self._bytes(offset, limit)
+        if data[:1] not in (b"\0", b"") or (offset == 0 and not data):
+            return offset, data
+        begin = max(offset, self.head)
+        return begin, data if begin == offset else self._bytes(begin, limit)
+
+    @property
+    def head(self) -> int:
+        """Where the bytes begin that are still there."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            return holes.head(fd)
+        finally:
+            os.close(fd)
+
     def _bytes(self, offset: int, limit: int) -> bytes:
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -129,15 +184,25 @@ class LogReader:
         finally:
             os.close(fd)
 
-    def _first_data(self, offset: int) -> int:
-        """``offset``, or where the bytes begin that are still there."""
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return offset
-        try:
-            return os.lseek(fd, offset, os.SEEK_DATA)
-        except OSError:
-            return offset
-        finally:
-            os.close(fd)
+
+def _split(data: bytes) -> list[bytes]:
+    """The lines of ``data``; what follows the last line's end is a line only when there is something."""
+    *whole, rest = data.split(b"\n")
+    return [*whole, rest] if rest else whole
+
+
+def _text(line: bytes) -> str:
+    return line[:_LONGEST_LOOKED_AT].decode(errors="replace")
+
+
+def _candidates(data: bytes, literal: bytes) -> Iterator[bytes]:
+    """The lines of ``data`` that contain ``literal``, all of them when it is empty."""
+    if not literal:
+        yield from _split(data)
+        return
+    position = data.find(literal)
+    while position >= 0:
+        end = data.find(b"\n", position)
+        end = len(data) if end < 0 else end
+        yield data[data.rfind(b"\n", 0, position) + 1 : end]
+        position = data.find(literal, end)

@@ -46,6 +46,7 @@ OnChange = Callable[[Snapshot], None]
 _START_LOCK_WAIT = 15.0
 _FIRST_WORD_WITHIN = 2.0
 _LOOK_AFTER_IT_EVERY = 2.0
+_END_WITHIN = 10.0
 
 
 class Started(NamedTuple):
@@ -333,8 +334,15 @@ class Manager:
         """Forget an instance that ended: its folder and its logs. Raises ``InstanceConflict`` while it runs."""
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
-        shutil.rmtree(self.paths.instance(name), ignore_errors=True)
-        shutil.rmtree(self.paths.logs(name), ignore_errors=True)
+        # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
+        lock = Lock(self.paths.lock(name))
+        if not lock.acquire(wait=_END_WITHIN):
+            raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
+        try:
+            shutil.rmtree(self.paths.instance(name), ignore_errors=True)
+            shutil.rmtree(self.paths.logs(name), ignore_errors=True)
+        finally:
+            lock.release()
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
         """The snapshot now and after each change; ends with the supervisor, with a last look, or at the timeout."""

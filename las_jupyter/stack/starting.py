@@ -83,18 +83,33 @@ def _plan(rooms: Rooms, request: StartRequest) -> StartPlan:
 
 def _launch_or_join(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
     """
-    Launch the plan; when another client was faster, join what it started if a plan made now means the same.
+    Launch the plan; once more when the world changed between the look and the launch, and the plan with it.
 
-    Two clients that look at the same moment both find no instance; the slower one then sees the port taken and
-    decides for another, which alone would make a conflict of two equal wishes.
+    Two clients that look at the same moment both find no instance, and the slower one decides for another port: a
+    plan made now joins what the faster one started. A port that a stranger took meanwhile is said and another taken.
     """
     try:
         return _launch(rooms, plan, progress, wait=wait, now=now)
-    except InstanceConflict:
-        again = rooms.plan(plan.request)
-        if again.spec.fingerprint == plan.spec.fingerprint:
+    except (InstanceConflict, PortTaken, LaunchFailed) as problem:
+        again = _another_plan(rooms, plan)
+        if again is None:
             raise
+        if not isinstance(problem, InstanceConflict):
+            progress.note(f"{_ports_of(plan)} was taken by another program meanwhile; trying {_ports_of(again)}.")
         return _launch(rooms, again, progress, wait=wait, now=now)
+
+
+def _another_plan(rooms: Rooms, plan: StartPlan) -> StartPlan | None:
+    """The plan as it would be made now, if it has other ports than ``plan``."""
+    try:
+        again = rooms.plan(plan.request)
+    except LasError:
+        return None
+    return None if again.spec.ports == plan.spec.ports else again
+
+
+def _ports_of(plan: StartPlan) -> str:
+    return "port " + ", ".join(str(port.host) for port in plan.spec.ports)
 
 
 def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:

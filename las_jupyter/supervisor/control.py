@@ -103,7 +103,7 @@ class Control:
             for line in client.lines():
                 self._answer(client, line)
         if client.closed:
-            del self.clients[fd]
+            self.clients.pop(fd, None)  # what it asked for may have been published, and found it closed, already
 
     def _answer(self, client: Client, line: bytes) -> None:
         try:

@@ -37,6 +37,7 @@ class Keeping:
 
     def end(self) -> None:
         """It ended."""
+        self.due_logs()  # its last words may have been many
         self._supervisor.timers.drop("logs", "memory")
 
     def due_keeping(self) -> None:
@@ -51,6 +52,8 @@ class Keeping:
     def due_logs(self) -> None:
         """Let the log store trim what is above its bounds."""
         again = self._supervisor.store.tick()
+        if self._supervisor.record.warn("trim", self._supervisor.store.problem):
+            self._supervisor.record.save()
         if again is not None:
             self._supervisor.timers.set("logs", again)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _ASK_SLOWER_AFTER = 20.0
 _SLOWER = 0.1
 _LOOK_FOR_PROGRESS_EVERY = 1.0
+_NAME_STRANGER_EVERY = 2.0
 _STARTING_TIMERS = ("ready", "progress", "limit")
 
 
@@ -41,6 +42,7 @@ class Watching:
         self._started = time.monotonic()
         self._moved_at = self._started
         self._mark = (-1, -1)
+        self._name_stranger_at, self._stranger_name = 0.0, ""
         self._scanner = Scanner(log_path, tuple(phase.pattern for phase in self._supervisor.spec.phases))
 
     def begin(self, log_path: str, *, ready: bool) -> None:
@@ -142,10 +144,13 @@ class Watching:
         port = supervisor.spec.port(getattr(probe, "port", "")) if probe else None
         if port is None or supervisor.running is None or supervisor.running.owns_listener(port.host) is not False:
             return None
-        pid = holder(port.host)
-        process = read_process(pid) if pid else None
-        who = f"{process.name} (process {process.pid})" if process else "another program"
-        return f"its port {port.host} is answered by {who}, which is not of this instance"
+        now = time.monotonic()
+        if now >= self._name_stranger_at:  # a look at every process of the machine
+            self._name_stranger_at = now + _NAME_STRANGER_EVERY
+            pid = holder(port.host)
+            process = read_process(pid) if pid else None
+            self._stranger_name = f"{process.name} (process {process.pid})" if process else "another program"
+        return f"its port {port.host} is answered by {self._stranger_name}, which is not of this instance"
 
     def _is_ready(self, answer: Answer) -> None:
         supervisor, now = self._supervisor, time.time()

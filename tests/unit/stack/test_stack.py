@@ -50,17 +50,49 @@ def test_starting_what_runs_returns_it_and_says_so():
 def test_two_equal_wishes_at_once_are_one_server_though_the_slower_saw_its_port_taken():
     stack, house, told = small_stack()
     stack.start("llama.cpp")
-    looks = iter(["llama.cpp:None with port 8081", "llama.cpp:None"])
+    looks = iter([("llama.cpp:None with port 8081", 8081), ("llama.cpp:None", 8080)])
     planned = house.plan
 
     def plan(request):
-        decided = planned(request)
-        return decided._replace(spec=decided.spec._replace(fingerprint=next(looks)))
+        fingerprint, port = next(looks)
+        decided = planned(request._replace(port=port))
+        return decided._replace(spec=decided.spec._replace(fingerprint=fingerprint))
 
     house.plan = plan
 
     assert stack.start("llama.cpp").port == 8080
     assert told.notes[-1].startswith("Reusing llama.cpp")
+
+
+def test_a_port_that_a_stranger_took_meanwhile_is_said_and_another_taken():
+    stack, house, told = small_stack()
+    planned, ports = house.plan, iter([8080, 8081])
+    house.plan = lambda request: planned(request._replace(port=next(ports)))
+
+    def taken(name: str) -> None:
+        if house.manager.known[name].ports[0].host == 8080:
+            house.manager.known[name] = house.manager.known[name]._replace(state=ProcessState.FAILED)
+            raise LaunchFailed("llama.cpp did not start.", cause="port 8080 is taken by another program")
+        house.manager.become_ready(name)
+
+    house.manager.on_wait = taken
+
+    assert stack.start("llama.cpp").port == 8081
+    assert "port 8080 was taken by another program meanwhile; trying port 8081." in told.notes
+
+
+def test_a_failure_that_has_nothing_to_do_with_ports_is_not_tried_again():
+    stack, house, _ = small_stack()
+
+    def fail(name: str) -> None:
+        house.manager.known[name] = house.manager.known[name]._replace(state=ProcessState.FAILED)
+        raise LaunchFailed("llama.cpp did not start.")
+
+    house.manager.on_wait = fail
+    with pytest.raises(LaunchFailed):
+        stack.start("llama.cpp")
+
+    assert len([call for call in house.manager.calls if call[0] == "start"]) == 1
 
 
 def test_a_port_that_this_very_instance_took_meanwhile_is_no_refusal():
