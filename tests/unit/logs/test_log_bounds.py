@@ -1,6 +1,6 @@
 """The log of a module stays within its bounds while the module writes, and no line of what is kept is harmed."""
 
-# ruff: noqa: PTH - a log store speaks of paths as strings
+# ruff: noqa: PTH112, PTH116, PTH123, PTH208, PTH211
 from __future__ import annotations
 
 import os
