@@ -9,7 +9,9 @@ import hashlib
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.wire import to_json
 
-_NOT_THE_SERVER = frozenset({"fingerprint", "decisions", "owner", "log_dir", "format", "failures", "phases"})
+_NOT_THE_SERVER = frozenset(
+    {"fingerprint", "decisions", "owner", "log_dir", "format", "failures", "phases", "memory_promised"}
+)
 
 
 def fingerprint(spec: LaunchSpec) -> str:

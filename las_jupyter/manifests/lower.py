@@ -70,6 +70,11 @@ def env(manifest: Manifest, mode: Mode, values: template.Values) -> dict[str, st
     return {name: template.fill_text(text, values) for name, text in _section(manifest, mode).env.items()}
 
 
+def names_taken(manifest: Manifest, mode: Mode) -> set[str]:
+    """The names the command line has a place for."""
+    return template.names_in(_section(manifest, mode).argv)
+
+
 def own_values() -> dict[str, str]:
     """The names that mean the same for every native start: this Python, and the folder of this package."""
     return {"python": sys.executable, "package_dir": str(Path(__file__).parents[1])}

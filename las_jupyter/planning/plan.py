@@ -20,6 +20,8 @@ from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.arguments import check_arguments, check_environment
+from las_jupyter.planning.fitting import fit_model
+from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_port, keep_port
 from las_jupyter.policy.rules import EXPOSE
@@ -51,10 +53,11 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         _check_trust(world)
     _check_exposure(request, world, mode.mode, decisions)
     ports = _ports(request, world, mode.mode, decisions)
-    gpus = _gpus(request, world, decisions)
+    gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
     _model_decision(world, decisions)
-    values = _values(request, world, mode.mode, ports, gpus)
+    fitted = fit_model(request, world, gpus, limits, lower.names_taken(manifest, mode.mode), decisions)
+    values = {**_values(request, world, mode.mode, ports, gpus), **fitted.values}
     spec = LaunchSpec(
         name=instance_name(request, manifest.name),
         module=manifest.name,
@@ -82,26 +85,28 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         failures=lower.failures(manifest),
         provides=tuple(manifest.interfaces.provides),
         api_path=manifest.interfaces.api_path,
-        memory_promised=limits.memory,
+        memory_promised=limits.memory or fitted.need,
         decisions=tuple(decisions),
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    return StartPlan(request, spec, tuple(decisions), _warnings(world, gpus), downloads, world.requires)
+    return StartPlan(
+        request, spec, tuple(decisions), _warnings(world, gpus) + fitted.warnings, downloads, world.requires
+    )
 
 
 def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
     """
-    What makes the server. A port that was chosen for the user is no part of it: whoever asks again means the same
-    server, wherever the first one found a place.
+    What makes the server. A port, a context or a share of a GPU that was chosen for the user is no part of it: whoever
+    asks again means the same server, whatever the first one found free.
     """
-    if request.port:
-        return fingerprint(spec)
-    # Natively the inner port is the same number again; in a container it is the image's own and stays.
-    anywhere = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in spec.ports)
-    values = _values(request, world, spec.mode, anywhere, spec.gpus)
+    ports = spec.ports
+    if not request.port:
+        # Natively the inner port is the same number again; in a container it is the image's own and stays.
+        ports = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in ports)
+    values = _values(request, world, spec.mode, ports, spec.gpus)
     env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
-    return fingerprint(spec._replace(ports=anywhere, argv=_argv(request, world, spec.mode, values, []), env=env))
+    return fingerprint(spec._replace(ports=ports, argv=_argv(request, world, spec.mode, values, []), env=env))
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:
@@ -197,42 +202,6 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
         chosen.append(port)
         decisions.append(decision)
     return tuple(chosen)
-
-
-def _gpus(request: StartRequest, world: World, decisions: list[Decision]) -> Gpus:
-    if not request.gpus:
-        _check_gpu_is_not_needed(world)
-        reason = "none were asked for" if world.machine.gpu_ids else "none were asked for, and none are here"
-        decisions.append(Decision("GPUs", "none", reason))
-        return Gpus()
-    known = world.machine.gpu_ids
-    wanted = known if request.gpus == ("all",) else request.gpus
-    missing = [each for each in wanted if each not in known]
-    if missing or not wanted:
-        raise PlanRefused(
-            f"There is no GPU {', '.join(missing) or 'at all'} here.",
-            cause=f"the GPUs here are {', '.join(known)}" if known else "no GPU answers on this machine",
-            remedy="%las doctor",
-        )
-    most = world.policy.max_gpus
-    if most is not None and len(wanted) > most:
-        raise PlanRefused(
-            f"{len(wanted)} GPUs are more than is allowed.", cause=world.policy.reasons["gpus"], remedy=f"--gpus {most}"
-        )
-    decisions.append(Decision("GPUs", ",".join(wanted), "you asked for them"))
-    return Gpus(wanted, world.machine.gpu_vendor)
-
-
-def _check_gpu_is_not_needed(world: World) -> None:
-    manifest = world.entry.manifest
-    if not lower.needs(manifest).gpu:
-        return
-    here = world.machine.gpu_ids
-    raise PlanRefused(
-        f"{manifest.name} is of no use without a GPU.",
-        cause=f"none was asked for; here are {', '.join(here)}" if here else "no GPU answers on this machine",
-        remedy=f"%las start {manifest.name} --gpus all" if here else "%las doctor",
-    )
 
 
 def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:

@@ -12,6 +12,7 @@ from las_jupyter.policy.rules import PolicyVerdict
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Entry
+    from las_jupyter.resources.gguf_info import GgufFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,14 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The model: ``path`` where it is or will be, the name it is served under, and what must be fetched first."""
+    """The model: ``path`` where it is or will be, the name it is served under, what to fetch, what its header says."""
 
     text: str
     path: str
     alias: str
     download: str | None = None
     size: int | None = None
+    facts: GgufFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,14 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the machine has now. Sizes in bytes."""
+    """What the machine has now. Sizes in bytes; ``gpu_memory`` is free and total by id, where the driver says it."""
 
     cpus: float
     memory_total: int
     memory_available: int
     gpu_ids: tuple[str, ...] = ()
     gpu_vendor: str | None = None
+    gpu_memory: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

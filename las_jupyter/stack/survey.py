@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from las_jupyter.core.errors import BadRequest, LasError, PlanRefused
+from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefused
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
@@ -20,6 +20,7 @@ from las_jupyter.state.paths import check_name
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Catalog
     from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.resources.gguf_info import GgufFacts
     from las_jupyter.runtime.manager import Manager
     from las_jupyter.settings.load import LoadedSettings
 
@@ -79,7 +80,8 @@ def _machine() -> Machine:
     found = machine.gpus()
     vendor = "nvidia" if found else None
     ids = tuple(gpu.id for gpu in found)
-    return Machine(machine.cpus(), machine.memory_total(), machine.memory_available(), ids, vendor)
+    memory = {gpu.id: (gpu.memory_free, gpu.memory_total) for gpu in found}
+    return Machine(machine.cpus(), machine.memory_total(), machine.memory_available(), ids, vendor, memory)
 
 
 def _backends(settings: LoadedSettings) -> tuple[Backend, ...]:
@@ -148,7 +150,19 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
     found = locate(reference, settings.models.cache_dir)
     if isinstance(found, NeedsDownload):
         return ModelFile(text, found.target, reference.short_name, found.says, found.size)
-    return ModelFile(text, str(found.path), reference.short_name)
+    return ModelFile(text, str(found.path), reference.short_name, size=found.size, facts=_facts(str(found.path)))
+
+
+def _facts(path: str) -> GgufFacts | None:
+    """What the header says of the memory a model needs. Unknown is no reason to refuse what the engine may read."""
+    if not path.endswith(".gguf"):
+        return None
+    from las_jupyter.resources.gguf_info import read_gguf
+
+    try:
+        return read_gguf(path)
+    except InvalidModel:
+        return None
 
 
 def _ports(

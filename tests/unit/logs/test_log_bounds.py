@@ -1,6 +1,8 @@
 """The log of a module stays within its bounds while the module writes, and no line of what is kept is harmed."""
 
-# ruff: noqa: PTH112, PTH116, PTH123, PTH208, PTH211
+<<<<<<< HEAD
+=======
+>>>>>>> main
 from __future__ import annotations
 
 import os

@@ -1,6 +1,5 @@
 """What is read of a log: whole lines, from the end, since a moment, by pattern; secrets and escapes never shown."""
 
-# ruff: noqa: PTH108, PTH116
 from __future__ import annotations
 
 import os

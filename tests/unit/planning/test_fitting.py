@@ -1,0 +1,162 @@
+"""A model that cannot fit is refused with the numbers, and a context that nobody set is made to fit."""
+
+from __future__ import annotations
+
+import pytest
+from worlds import DOCKER, GIB, MODEL, NATIVE, a_world, an_entry
+
+from las_jupyter.core.errors import PlanRefused
+from las_jupyter.core.launch import Decision, LaunchSpec
+from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import Mode, ProcessState
+from las_jupyter.planning.plan import decide
+from las_jupyter.planning.world import Engine, Machine, ModelFile, World
+from las_jupyter.resources.gguf_info import GgufFacts
+
+MIB = 2**20
+# 5.0 GiB of weights and 128 KiB of cache a token: 16 GiB for its own 131,072 tokens.
+EIGHT_B = GgufFacts(
+    architecture="llama", context=131072, layers=32, embedding=4096, heads=32, heads_kv=(8,) * 32, key_length=128,
+    value_length=128, vocabulary=128256, layer_bytes=(140 * MIB,) * 32, other_bytes=360 * MIB,
+    embedding_bytes=280 * MIB,
+)  # fmt: skip
+
+
+def asked(*args: str, **changes: object) -> StartRequest:
+    return StartRequest("llama.cpp", args=args)._replace(**changes)  # type: ignore[arg-type]
+
+
+def with_memory(total: int, free: int, facts: GgufFacts = EIGHT_B, **changes: object) -> World:
+    machine = Machine(8.0, total * GIB, free * GIB)
+    return a_world(machine=machine, model=ModelFile("m", "/models/m.gguf", "m", facts=facts), **changes)
+
+
+def told(plan: StartPlan, subject: str) -> Decision | None:
+    return next((each for each in plan.decisions if each.subject == subject), None)
+
+
+def test_a_model_that_fits_keeps_its_own_context_and_the_plan_shows_the_numbers():
+    plan = decide(asked(), with_memory(64, 60))
+
+    fits = told(plan, "fit")
+    assert fits is not None and fits.choice == "fits"
+    assert "5.0 GiB weights, 16.0 GiB cache" in fits.reason
+    assert "--ctx-size" not in plan.spec.argv
+    assert plan.warnings == ()
+
+
+def test_a_context_that_nobody_set_is_made_to_fit_and_the_plan_says_why():
+    plan = decide(asked(), with_memory(16, 12))
+
+    smaller = told(plan, "context")
+    assert smaller is not None and 4096 <= int(smaller.choice) < 131072
+    assert "131072 would need" in smaller.reason
+    assert plan.spec.argv[plan.spec.argv.index("--ctx-size") + 1] == smaller.choice
+
+
+@pytest.mark.parametrize("args", [("--ctx-size", "65536"), ("--ctx-size=65536",), ("-c", "65536")], ids=" ".join)
+def test_a_context_that_was_set_is_never_changed_but_refused_with_the_one_that_fits(args):
+    with pytest.raises(PlanRefused, match="will not fit into memory") as refused:
+        decide(asked(*args), with_memory(12, 10))
+
+    assert "65536 tokens" in (refused.value.cause or "")
+    assert "-- --ctx-size " in (refused.value.remedy or "")
+
+
+def test_a_context_in_the_environment_counts_as_set():
+    with pytest.raises(PlanRefused):
+        decide(asked(env={"LLAMA_ARG_CTX_SIZE": "65536"}), with_memory(12, 10))
+
+
+def test_a_model_that_is_larger_than_the_machine_is_refused():
+    with pytest.raises(PlanRefused, match="will not fit") as refused:
+        decide(asked(), with_memory(4, 3))
+
+    assert "this machine has 4.0 GiB" in (refused.value.cause or "")
+    assert "--ctx-size" not in (refused.value.remedy or "")
+
+
+def test_whoever_insists_gets_it_and_that_is_recorded():
+    plan = decide(asked(overcommit=True), with_memory(4, 3))
+
+    fits = told(plan, "fit")
+    assert fits is not None and "overcommitted as you said" in fits.reason
+    assert plan.warnings
+
+
+def test_what_is_only_not_free_at_the_moment_is_a_warning():
+    plan = decide(asked("-c", "8192"), with_memory(32, 4))
+
+    assert "does not fit into what is free now" in plan.warnings[0]
+
+
+def test_the_limit_that_was_asked_for_is_what_it_must_fit_into():
+    with pytest.raises(PlanRefused) as refused:
+        decide(asked(memory=4 * GIB), with_memory(64, 60))
+
+    assert "the limit is 4.0 GiB" in (refused.value.cause or "")
+
+
+def running(promised: int) -> tuple[Snapshot, LaunchSpec]:
+    snapshot = Snapshot("other", "x", Mode.NATIVE, "native", ProcessState.RUNNING, "ready")
+    return snapshot, LaunchSpec("other", "x", Mode.NATIVE, "native", ("x",), memory_promised=promised)
+
+
+def test_what_running_instances_will_need_is_not_there_for_the_next_one():
+    first = decide(asked("-c", "8192"), with_memory(16, 14)).spec
+    assert first.memory_promised is not None and first.memory_promised > 6 * GIB
+
+    with pytest.raises(PlanRefused) as refused:
+        decide(asked("-c", "8192"), with_memory(16, 14, running=(running(12 * GIB),)))
+    assert "12.0 GiB of it are promised" in (refused.value.cause or "")
+
+
+def test_asking_again_means_the_same_server_when_less_memory_is_free_by_then():
+    first = decide(asked(), with_memory(16, 12)).spec
+    again = decide(asked(), with_memory(16, 10)).spec
+
+    assert first.argv != again.argv
+    assert first.fingerprint == again.fingerprint
+
+
+def test_a_model_whose_header_is_not_known_is_started_without_a_verdict():
+    assert told(decide(asked(), a_world(model=MODEL)), "fit") is None
+
+
+def test_one_part_of_many_gives_no_verdict():
+    assert told(decide(asked(), with_memory(4, 3, EIGHT_B._replace(parts=2))), "fit") is None
+
+
+def with_gpu(free: int, **changes: object) -> World:
+    machine = Machine(8.0, 32 * GIB, 20 * GIB, ("0",), "nvidia", {"0": (free * GIB, 24 * GIB)})
+    usual: dict[str, object] = {"machine": machine, "model": ModelFile("m", "/models/m.gguf", "m", facts=EIGHT_B)}
+    return a_world(**{**usual, **changes})
+
+
+def test_the_plan_says_how_many_layers_fit_on_the_gpu():
+    whole = told(decide(asked("-c", "8192", gpus=("0",)), with_gpu(23)), "fit")
+    part = told(decide(asked("-c", "8192", gpus=("0",)), with_gpu(5)), "fit")
+
+    assert whole is not None and whole.choice == "fits"
+    assert part is not None and "of 32 layers fit on the GPU" in part.reason
+
+
+def vllm(**changes: object) -> World:
+    engine = Engine(("/opt/vllm",), "0.33", "on PATH")
+    model = ModelFile("m", "/models/m", "m")
+    usual = {"entry": an_entry("vllm"), "engine": engine, "model": model, "backends": (NATIVE, DOCKER)}
+    return with_gpu(13, **{**usual, "ports": {8000: None}, **changes})
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_vllm_claims_the_share_of_the_gpu_that_is_free(mode):
+    argv = decide(StartRequest("vllm", mode=mode, gpus=("0",)), vllm()).spec.argv
+
+    assert argv[argv.index("--gpu-memory-utilization") + 1] == "0.50"
+
+
+def test_a_share_that_the_user_set_is_the_only_one():
+    argv = decide(StartRequest("vllm", gpus=("0",), args=("--gpu-memory-utilization=0.3",)), vllm()).spec.argv
+
+    assert [word for word in argv if "utilization" in word] == ["--gpu-memory-utilization=0.3"]
