@@ -375,6 +375,7 @@ def reading(bench: Bench) -> None:
         while file.tell() < bench.options.megabytes * 10**6:
             file.write(block)
         file.write(b"ERROR needle in the hay\nlast\n")
+        os.fsync(file.fileno())  # or the first reader pays for the writer
     log = LogReader(str(path))
     mine, theirs = _best(lambda: log.tail(100)), _best(lambda: _run("tail", "-n", "100", str(path)))
     size = f"{bench.options.megabytes} MB"

@@ -1,8 +1,5 @@
 """The log of a module stays within its bounds while the module writes, and no line of what is kept is harmed."""
 
-<<<<<<< HEAD
-=======
->>>>>>> main
 from __future__ import annotations
 
 import os
