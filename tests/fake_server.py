@@ -13,6 +13,7 @@ flood=BYTES     write that much in 100-byte lines     raw=HEX         write thes
 last_words      60 KB and _exit(3) at once            memory=MB       hold that much memory
 env=FILE        write the environment into FILE       title           overwrite command line and environment
 beat=FILE       append one byte to FILE every 20 ms   endless         answer with a body that never ends
+metrics=FILE    answer /metrics with what is in FILE
 quiet           do not write 'up' when there is no port
 busy            use CPU without end
 """
@@ -85,7 +86,12 @@ def set_title() -> None:
 def answer(connection: socket.socket) -> None:
     connection.settimeout(2)
     try:
-        connection.recv(4096)
+        request = connection.recv(4096)
+        if request.startswith(b"GET /metrics "):
+            with open(words["metrics"], "rb") as page:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + page.read())
+            connection.close()
+            return
         if words.get("hang") and os.path.exists(words["hang"]):
             held.append(connection)
             return

@@ -13,11 +13,13 @@ import select
 import time
 
 from las_jupyter.core.backend import Running
-from las_jupyter.core.launch import CommandProbe, HttpProbe, LaunchSpec, LogProbe, Probe, TcpProbe
+from las_jupyter.core.launch import CommandProbe, HttpProbe, LaunchSpec, LogProbe, Probe, Progress, TcpProbe
 from las_jupyter.health.answers import Answer, Word
 from las_jupyter.logs.scan import Scanner
 
 _MOST = 4096
+_AT_ONCE = 64 * 1024
+_LARGEST_PAGE = 1024 * 1024
 _NOT_YET = Answer(Word.NO, "not listening yet")
 
 
@@ -82,10 +84,7 @@ class _Http(_Connecting):
     def __init__(self, probe: HttpProbe, port: int, timeout: float) -> None:
         super().__init__(port, timeout)
         self._probe = probe
-        self._left = (
-            f"GET {probe.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: las-jupyter\r\n"
-            "Accept: */*\r\nConnection: close\r\n\r\n"
-        ).encode()
+        self._left = _request(probe.path, port)
         self._got = b""
 
     def _converse(self) -> Answer | None:
@@ -113,6 +112,61 @@ class _Http(_Connecting):
         if code in self._probe.loading:
             return Answer(Word.LOADING, f"{self._probe.path} answers {code}: loading")
         return Answer(Word.NO, f"{self._probe.path} answers {code}")
+
+
+def _request(path: str, port: int, key: str | None = None) -> bytes:
+    allowed = f"Authorization: Bearer {key}\r\n" if key else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: las-jupyter\r\n"
+        f"Accept: */*\r\n{allowed}Connection: close\r\n\r\n"
+    ).encode()
+
+
+class Page(_Connecting):
+    """
+    Asks for a page of metrics. The answer is a YES with the page as its reason, and UNASKED for all else: a server that
+    does not tell of its work is not ill for that.
+    """
+
+    def __init__(self, path: str, port: int, timeout: float, key: str | None = None) -> None:
+        super().__init__(port, timeout)
+        self._left = _request(path, port, key)
+        self._path, self._got = path, b""
+
+    def advance(self) -> Answer | None:
+        answer = super().advance()
+        if answer is not None and answer.word is not Word.YES:
+            return Answer(Word.UNASKED, f"could not ask for {self._path}: {answer.reason}")
+        return answer
+
+    def _converse(self) -> Answer | None:
+        try:
+            while self._left:
+                self._left = self._left[self._socket.send(self._left) :]
+            self.events = select.POLLIN
+            got = self._socket.recv(_AT_ONCE)
+            while got and len(self._got) <= _LARGEST_PAGE:
+                self._got += got
+                got = self._socket.recv(_AT_ONCE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            return Answer(Word.NO, f"the connection broke ({errno.errorcode.get(error.errno or 0, 'unknown')})")
+        return self._read()
+
+    def _read(self) -> Answer:
+        head, _, body = self._got.partition(b"\r\n\r\n")
+        words = head.split(None, 2)
+        if len(words) < 2 or words[1] != b"200":
+            return Answer(Word.NO, "it is not served")
+        if b"transfer-encoding: chunked" in head.lower() or len(self._got) > _LARGEST_PAGE:
+            return Answer(Word.NO, "it comes in pieces or is too large")
+        return Answer(Word.YES, body.decode(errors="replace"))
+
+
+def begin_page(rule: Progress, spec: LaunchSpec, secrets: dict[str, str], timeout: float) -> Asking:
+    """Begin to ask for the metrics of ``rule``, with the instance's key if it has one. Raises ``OSError``."""
+    return Page(rule.path, _host_port(spec, rule.port), timeout, secrets.get("api_key"))
 
 
 class _Command(Asking):

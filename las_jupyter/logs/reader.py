@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import os
 import re
 import time
@@ -10,12 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from las_jupyter.logs import holes, index
-from las_jupyter.logs.literal import required
+from las_jupyter.logs.search import Finder
 
 _BLOCK = 64 * 1024
 _BIG_BLOCK = 4 * 1024 * 1024
+_SEARCHED_BLOCK = 512 * 1024  # it stays in the processor's cache
 _LONGEST_LINE = 16 * 1024
-_LONGEST_LOOKED_AT = 1024 * 1024
 _LONGEST_JOINED = 64 * 1024 * 1024
 _HIDDEN = "‹hidden›"
 _TOKENS = re.compile(r"\b(?:hf_|sk-)[A-Za-z0-9_-]{12,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}")
@@ -122,22 +123,21 @@ class LogReader:
         Read from the end, so that what is found soon is found fast; text that every match must contain is looked for
         before any line is looked at.
         """
-        wanted, literal = re.compile(pattern), required(pattern).encode()
-        sure = pattern.encode() == literal
+        finder = Finder(pattern)
         found: list[bytes] = []
         position, head, rest = self.size, self.head, b""
         while position > head and len(found) < limit:
-            begin = max(head, position - _BIG_BLOCK)
-            data = self._bytes(begin, position - begin) + rest
-            position, rest = begin, b""
-            if begin > head:  # the first line may have begun earlier
-                cut = data.find(b"\n") + 1
-                if not cut and len(data) < _LONGEST_JOINED:
-                    rest, data = data, b""
-                else:
-                    rest, data = data[:cut], data[cut:]
-            matches = (line for line in _candidates(data, literal) if sure or wanted.search(_text(line)))
+            begin = max(head, position - _SEARCHED_BLOCK)
+            data, position = self._bytes(begin, position - begin), begin
+            # Of the first line there may be more in the block before, of the last line in the one after.
+            first = data.find(b"\n") + 1 if begin > head else 0
+            last = data.rfind(b"\n") + 1
+            if begin > head and not first and len(data) + len(rest) < _LONGEST_JOINED:
+                rest = data + rest
+                continue
+            matches = itertools.chain(finder.lines(data, first, last), finder.lines(data[last:] + rest))
             found[:0] = collections.deque(matches, maxlen=limit - len(found))
+            rest = data[:first]
         return [self._line(line) for line in found]
 
     def follow(self, offset: int | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Chunk]:
@@ -189,20 +189,3 @@ def _split(data: bytes) -> list[bytes]:
     """The lines of ``data``; what follows the last line's end is a line only when there is something."""
     *whole, rest = data.split(b"\n")
     return [*whole, rest] if rest else whole
-
-
-def _text(line: bytes) -> str:
-    return line[:_LONGEST_LOOKED_AT].decode(errors="replace")
-
-
-def _candidates(data: bytes, literal: bytes) -> Iterator[bytes]:
-    """The lines of ``data`` that contain ``literal``, all of them when it is empty."""
-    if not literal:
-        yield from _split(data)
-        return
-    position = data.find(literal)
-    while position >= 0:
-        end = data.find(b"\n", position)
-        end = len(data) if end < 0 else end
-        yield data[data.rfind(b"\n", 0, position) + 1 : end]
-        position = data.find(literal, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,12 +32,32 @@ def memory_available() -> int:
     return memory_total()
 
 
-def _cgroup_limits() -> list[int]:
+def _cgroup_limits(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> list[int]:
+    """The memory limits of our own control group and of all above it; the least of them is what holds for us."""
     found = []
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            found.append(int(Path(file).read_text()))
+    for folder, file in _memory_groups(root, own):
+        with contextlib.suppress(OSError, ValueError):  # "max", or not there
+            found.append(int((folder / file).read_text()))
     return found
+
+
+def _memory_groups(root: Path, own: Path) -> Iterator[tuple[Path, str]]:
+    """The folders to look into, and the file: of version 2, and of version 1 where memory still is."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in ["0::/", "0:memory:/", *lines]:
+        _, controllers, group = [*line.split(":", 2), "", ""][:3]
+        if controllers == "":
+            top, file = root, "memory.max"
+        elif "memory" in controllers.split(","):
+            top, file = root / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # In a container the path may be one of the host's, which is not there; then the top is ours.
+        parts = [part for part in group.split("/") if part not in ("", "..")]
+        yield from ((top.joinpath(*parts[:depth]), file) for depth in range(len(parts), -1, -1))
 
 
 def cpus() -> float:

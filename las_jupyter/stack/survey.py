@@ -110,6 +110,8 @@ def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
         found.append(
             Backend(name, Mode.CONTAINER, lacking.reason if lacking else None, lacking.remedy if lacking else "")
         )
+        if lacking is None:
+            break  # the first that can be used is the one that is; the next would be a process started for nothing
     return tuple(found)
 
 

@@ -13,7 +13,8 @@ from las_jupyter.core.snapshot import Health
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.health.answers import Answer, Word
 from las_jupyter.health.judge import Belief, judge
-from las_jupyter.health.probes import Asking, begin
+from las_jupyter.health.metrics import Work, judge_work
+from las_jupyter.health.probes import Asking, Page, begin, begin_page
 from las_jupyter.limits.tree import read_process
 from las_jupyter.logs.scan import Scanner
 from las_jupyter.supervisor.words import last_words
@@ -34,11 +35,13 @@ class Watching:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self.asking: Asking | None = None
+        self._well = Answer(Word.UNASKED, "not asked yet")
         self._begin("")
 
     def _begin(self, log_path: str) -> None:
         self.stop_asking()
         self._belief = Belief()
+        self._work: Work | None = None
         self._started = time.monotonic()
         self._moved_at = self._started
         self._mark = (-1, -1)
@@ -72,10 +75,37 @@ class Watching:
         """Move the question under way on."""
         if self.asking is None:
             return
-        answer = self.asking.advance()
-        if answer is not None:
-            self.stop_asking()
+        asked = self.asking
+        answer = asked.advance()
+        if answer is None:
+            return
+        self.stop_asking()
+        if isinstance(asked, Page):
+            self._answered_after(self._does_work(answer))
+        elif answer.word is Word.YES and self._asks_for_work():
+            self._well = answer
+        else:
             self._answered(answer)
+
+    def _asks_for_work(self) -> bool:
+        """Begin to ask whether work moves, when it is ready and says what to look at."""
+        supervisor = self._supervisor
+        rule = supervisor.spec.live
+        if supervisor.life.state is not ProcessState.RUNNING or rule.progress is None:
+            return False
+        try:
+            self.asking = begin_page(rule.progress, supervisor.spec, supervisor.secrets, rule.timeout)
+        except OSError:
+            return False
+        return True
+
+    def _does_work(self, page: Answer) -> Answer:
+        """It answers, and this is what its work says; when that cannot be told, the answer stands."""
+        progress = self._supervisor.spec.live.progress
+        if page.word is not Word.YES or progress is None:
+            return self._well
+        self._work, answer = judge_work(self._work, page.reason, progress, time.monotonic())
+        return answer if answer.word is Word.NO else self._well
 
     def due_ready(self) -> None:
         """Time to ask whether it is ready."""

@@ -13,7 +13,8 @@ import pytest
 from native_house import FAKE_SERVER, House, eventually, free_port
 
 from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, PortTaken, StartTimeout
-from las_jupyter.core.launch import Failure, HttpProbe, LogProbe, Phase, Port, ReadyRule
+from las_jupyter.core.launch import Failure, HttpProbe, LogProbe, Phase, Port, Progress, ReadyRule
+from las_jupyter.core.snapshot import Health
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.runtime.manager import Manager, Started
 
@@ -111,6 +112,28 @@ def test_27_an_endless_body_or_a_redirect_cannot_hold_the_probe(house: House, tm
             lambda: "302" in (found := house.manager.snapshot("one")).health.reason and found, "the redirect is told"
         )
         assert told.state is ProcessState.STARTING
+
+
+def test_26_a_server_that_answers_while_its_work_stands_still_becomes_unhealthy(house: House, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    page.write_text("tokens_total 5\nrunning 0\n")
+    spec = house.spec(f"metrics={page}", served=True)
+    progress = Progress("http", "/metrics", "tokens_total", "running", stuck_after=0.3)
+    spec = spec._replace(live=spec.live._replace(progress=progress))
+    house.manager.start(spec, {})
+    house.manager.wait_ready("one", timeout=20)
+
+    page.write_text("tokens_total 5\nrunning 2\n")
+    ill = eventually(lambda: _health(house, HealthState.UNHEALTHY), "it is found stuck")
+    page.write_text("tokens_total 6\nrunning 2\n")
+    eventually(lambda: _health(house, HealthState.HEALTHY), "its work moves again")
+
+    assert "2 requests are under way and none moved" in ill.reason
+
+
+def _health(house: House, wanted: HealthState) -> Health | None:
+    health = house.manager.snapshot("one").health
+    return health if health.state is wanted else None
 
 
 def test_28_loading_is_unknown_and_not_unhealthy_until_it_is_ready(house: House) -> None:

@@ -100,3 +100,11 @@ def test_the_sizes_of_tensor_types_are_those_of_the_gguf_package():
     ours = {kind: BLOCKS[kind] for kind in BLOCKS if kind in {int(known) for known in GGML_QUANT_SIZES}}
 
     assert ours == {int(kind): size for kind, size in GGML_QUANT_SIZES.items() if int(kind) in BLOCKS}
+
+
+def test_a_file_that_was_good_is_refused_once_it_is_damaged(gguf):
+    check_gguf(gguf)
+    gguf.write_bytes(gguf.read_bytes()[:-1])
+
+    with pytest.raises(InvalidModel, match="is incomplete"):
+        check_gguf(gguf)
