@@ -66,7 +66,7 @@ while True: signal.pause()
 
 def row(what: str, value: str, beside: str = "", aim: str = "") -> None:
     """One row of the table."""
-    print(f"{what:44}{value:>20}   {beside:34}{aim}", flush=True)
+    print(f"{what:44}{value:>20}   {beside:38}{aim}", flush=True)
 
 
 def told(path: Path, within: float = 120.0) -> str:
