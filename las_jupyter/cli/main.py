@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -109,7 +110,16 @@ def _print(answer: Any, asked: Asked) -> None:
     if asked.json:
         print(json.dumps(as_data(answer), ensure_ascii=False, indent=2))
     else:
-        print(repr(answer) if isinstance(answer, LogText) else _in_terminal_words(repr(answer)))
+        print(repr(answer) if isinstance(answer, LogText) else _in_terminal_words(_as_text(answer)))
+
+
+def _as_text(answer: Any) -> str:
+    """For a person, within the width of the terminal; for a pipe, a row a line."""
+    from las_jupyter.display.table import Table
+
+    if isinstance(answer, Table) and sys.stdout.isatty():
+        return answer.text(shutil.get_terminal_size().columns)
+    return repr(answer)
 
 
 def _show_error(error: LasError, asked: Asked) -> None:

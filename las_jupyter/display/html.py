@@ -14,7 +14,10 @@ STYLE = {
     "stopped": "#616161",
 }
 _CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-space:nowrap"
-_WIDE = "text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-space:normal"
+_WIDE = (
+    "text-align:left;vertical-align:top;padding:2px 12px 2px 0;white-space:normal;overflow-wrap:anywhere;min-width:9em"
+)
+"""A path of a hundred letters must not push the columns behind it out of the cell."""
 
 
 class Markup(str):
@@ -44,7 +47,7 @@ def join(*parts: Markup) -> Markup:
 def grid(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Markup:
     """A table; cells that are not ``Markup`` are escaped, and a long cell wraps."""
     head = tag("tr", *(tag("th", column, style=_CELL, scope="col") for column in columns))
-    body = [tag("tr", *(tag("td", cell, style=_WIDE if len(cell) > 40 else _CELL) for cell in row)) for row in rows]
+    body = [tag("tr", *(tag("td", cell, style=_WIDE if len(cell) > 24 else _CELL) for cell in row)) for row in rows]
     return tag("table", tag("thead", head), tag("tbody", *body), style="border-collapse:collapse")
 
 

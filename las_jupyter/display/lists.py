@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from las_jupyter.core.quantities import format_duration, format_size
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.display.status import paint_light
 from las_jupyter.display.table import Table
 from las_jupyter.display.words import ago, clock, health_words, one_line, why
 
+_SIZES = ("logs.start_bytes", "logs.total_bytes", "limits.memory")
+_TIMES = ("restart.first", "restart.cap", "restart.reset_after")
+
 
 def modules_table(rows: Sequence[Any], *, notes: tuple[str, ...] = ()) -> Table[Any]:
     """What can be started: each with its modes, where it comes from, and what stands in the way."""
     cells = [
-        (row.name, row.version, ", ".join(row.modes), row.category, row.origin, row.note or "ready", row.description)
+        (row.name, row.version, ", ".join(row.modes), row.category, row.origin, _can_start(row), row.description)
         for row in rows
     ]
     columns = ("module", "version", "modes", "category", "from", "can start", "description")
@@ -27,18 +32,44 @@ def modules_table(rows: Sequence[Any], *, notes: tuple[str, ...] = ()) -> Table[
     )
 
 
+def _can_start(row: Any) -> str:
+    return row.note or ", ".join(row.ways) or f"not installed here: %las plan {row.name}"
+
+
 def settings_table(rows: Sequence[Any]) -> Table[Any]:
     """Every setting with its value and its source."""
-    return Table(("setting", "value", "from"), [(row.key, row.value, row.source) for row in rows], rows)
+    return Table(("setting", "value", "from"), [(row.key, _setting(row), row.source) for row in rows], rows)
+
+
+def _setting(row: Any) -> str:
+    """Sizes and times with their units; a setting that nobody set says so."""
+    if row.value == "None":
+        return "not set"
+    if row.key in _SIZES and row.value.isdigit():
+        return format_size(int(row.value))
+    if row.key in _TIMES:
+        return format_duration(float(row.value))
+    return str(row.value)
 
 
 def events_table(events: Sequence[EventRecord]) -> Table[EventRecord]:
     """What happened, oldest first."""
     rows = [
-        (clock(each.at), str(each.generation), each.event, _move(each.before, each.after), one_line(each.reason))
+        (
+            clock(each.at),
+            str(each.generation),
+            _in_words(each.event),
+            _move(each.before, each.after),
+            one_line(each.reason),
+        )
         for each in events
     ]
     return Table(("when", "start", "event", "state", "reason"), rows, events, empty="Nothing happened yet.")
+
+
+def _in_words(event: str) -> str:
+    """``BecameReady`` as the journal names it, as a person reads it."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event).lower()
 
 
 def _move(before: str, after: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar, overload
 
@@ -9,6 +10,9 @@ from las_jupyter.display import html
 from las_jupyter.display.words import one_line
 
 T = TypeVar("T")
+
+_NARROWEST = 16
+_BETWEEN = "  "
 
 Paint = Callable[[str, str], html.Markup | None]
 """Column and cell text to markup, or None to show the text as it is."""
@@ -63,12 +67,17 @@ class Table(Sequence[T], Generic[T]):
         return self.items[key]
 
     def __repr__(self) -> str:
-        return "\n".join([*(self._lines() if self.rows else [self.empty]), *self.notes])
+        return self.text()
 
-    def _lines(self) -> list[str]:
+    def text(self, width: int | None = None) -> str:
+        """The table as lines, one a row; within ``width`` characters its widest columns are folded instead."""
+        return "\n".join([*(self._lines(width) if self.rows else [self.empty]), *self.notes])
+
+    def _lines(self, width: int | None) -> list[str]:
         shown = [self.columns, *self.rows]
         widths = [max(len(row[index]) for row in shown) for index in range(len(self.columns))]
-        return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+        widths = widths if width is None else _narrowed(widths, width)
+        return [line for row in shown for line in _folded(row, widths)]
 
     def _repr_html_(self) -> str:
         body = html.grid(self.columns, [self._painted(row) for row in self.rows]) if self.rows else None
@@ -80,3 +89,25 @@ class Table(Sequence[T], Generic[T]):
             return row
         cells = zip(self.columns, row, strict=True)
         return tuple(self._paint(column, cell) or cell for column, cell in cells)
+
+
+def _narrowed(widths: list[int], width: int) -> list[int]:
+    """``widths`` that fit into ``width``, taken from the widest; none becomes narrower than it can be read."""
+    fitting = list(widths)
+    while sum(fitting) + len(_BETWEEN) * (len(fitting) - 1) > width and max(fitting) > _NARROWEST:
+        fitting[fitting.index(max(fitting))] -= 1
+    return fitting
+
+
+def _folded(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    cells = [_fold(cell, width) for cell, width in zip(row, widths, strict=True)]
+    lines = [
+        [cell[at] if at < len(cell) else "" for cell in cells] for at in range(max(1, *(len(cell) for cell in cells)))
+    ]
+    return [
+        _BETWEEN.join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    ]
+
+
+def _fold(cell: str, width: int) -> list[str]:
+    return [cell] if len(cell) <= width else textwrap.wrap(cell, width, break_on_hyphens=False)

@@ -21,11 +21,12 @@ from las_jupyter.core.errors import LasError
 from las_jupyter.core.quantities import format_size
 from las_jupyter.display.lists import findings_table
 from las_jupyter.display.table import Table
-from las_jupyter.engines.find import FoundEngine, find_engine
+from las_jupyter.engines.find import FoundEngine
 from las_jupyter.manifests.catalog import load_catalog
 from las_jupyter.models.cache import default_cache_dir
 from las_jupyter.resources import machine
 from las_jupyter.settings.load import load_settings
+from las_jupyter.stack.engine_of import engine_of
 from las_jupyter.state.paths import default_paths
 
 if TYPE_CHECKING:
@@ -140,13 +141,9 @@ def _engines() -> Iterator[Finding]:
 
 
 def _engine(entry: Entry, settings: LoadedSettings) -> Finding | None:
-    native = entry.manifest.launch.native if entry.manifest.launch else None
-    if native is None or not native.needs or native.needs[0] == "http-echo":
+    name, found = entry.manifest.name, engine_of(entry.manifest, settings)
+    if found is None:
         return None
-    name = entry.manifest.name
-    own = settings.engines.get(name)
-    path, python = (own.path, own.python) if own else (None, None)
-    found = find_engine(native.needs[0], path=path and str(path), python=python and str(python))
     if isinstance(found, FoundEngine):
         return Finding(name, True, f"{found.program} {found.version}: {found.why}")
     return Finding(name, None, found.reason, found.remedy)

@@ -23,6 +23,7 @@ from las_jupyter.settings.load import LoadedSettings, load_settings
 from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
 from las_jupyter.stack.survey import survey
+from las_jupyter.stack.ways import container_engine, ways
 from las_jupyter.state.paths import StatePaths, default_paths
 
 
@@ -54,8 +55,9 @@ class House:
         return True
 
     def modules(self) -> list[ModuleRow]:
-        catalog = load_catalog(load_settings())
-        return [_module_row(entry) for entry in catalog.entries]
+        settings = load_settings()
+        engine = container_engine(settings)
+        return [_module_row(entry, ways(entry, settings, engine)) for entry in load_catalog(settings).entries]
 
     def broken_manifests(self) -> list[str]:
         return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
@@ -78,7 +80,7 @@ def _paths(settings: LoadedSettings) -> StatePaths:
     return default_paths(None if folder is None else str(folder))
 
 
-def _module_row(entry: Entry) -> ModuleRow:
+def _module_row(entry: Entry, here: tuple[str, ...]) -> ModuleRow:
     manifest = entry.manifest
     return ModuleRow(
         manifest.name,
@@ -89,6 +91,7 @@ def _module_row(entry: Entry) -> ModuleRow:
         entry.trusted,
         _in_the_way(entry),
         manifest.description,
+        here,
     )
 
 

@@ -69,7 +69,7 @@ class Manager(Protocol):
 
 
 class ModuleRow(NamedTuple):
-    """One module of the catalog, as a person chooses by."""
+    """One module of the catalog, as a person chooses by; ``ways`` are those to start it here and now."""
 
     name: str
     version: str
@@ -79,6 +79,7 @@ class ModuleRow(NamedTuple):
     trusted: bool
     note: str
     description: str
+    ways: tuple[str, ...] = ()
 
 
 class SettingRow(NamedTuple):

@@ -36,7 +36,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     return World(
         entry=entry,
         machine=_machine(),
-        backends=_backends(settings),
+        backends=backends(settings),
         engine=_engine(manifest, request, settings),
         model=_model(manifest, request, settings),
         ports=_ports(request, manifest, name, running),
@@ -84,7 +84,8 @@ def _machine() -> Machine:
     return Machine(machine.cpus(), machine.memory_total(), machine.memory_available(), ids, vendor, memory)
 
 
-def _backends(settings: LoadedSettings) -> tuple[Backend, ...]:
+def backends(settings: LoadedSettings) -> tuple[Backend, ...]:
+    """Every way to run a module here, with what stands in the way of those that cannot be used."""
     from las_jupyter.backends.native import NativeBackend
 
     lacking = NativeBackend().why_unavailable()
@@ -124,12 +125,12 @@ def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings)
         from las_jupyter.engines import http_echo
 
         return Engine((sys.executable, str(Path(http_echo.__file__))), "", "it comes with las_jupyter")
-    from las_jupyter.engines.find import FoundEngine, find_engine
+    from las_jupyter.engines.find import FoundEngine
+    from las_jupyter.stack.engine_of import engine_of
 
-    configured: Any = settings.engines.get(manifest.name)
-    python = request.engine_python or (str(configured.python) if configured and configured.python else None)
-    path = str(configured.path) if configured and configured.path else None
-    found = find_engine(program, path=None if request.engine_python else path, python=python, install=native.install)
+    found = engine_of(manifest, settings, engine_python=request.engine_python)
+    if found is None:
+        return None
     if isinstance(found, FoundEngine):
         return Engine(found.argv, found.version, found.why, "", found.passed_over)
     return Engine(None, "", found.reason, found.remedy, found.passed_over)

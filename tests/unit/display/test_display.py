@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 from small_house import NOW, small_stack
 
 from las_jupyter.core.errors import PlanRefused
-from las_jupyter.core.snapshot import ExitRecord, Health, Leftover, Snapshot
+from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Leftover, Snapshot
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.display.data import as_data
+from las_jupyter.display.lists import events_table, settings_table
 from las_jupyter.display.progress import LineProgress, Quiet, TerminalProgress, bar
 from las_jupyter.display.status import instance_card, instance_line, status_table
 from las_jupyter.display.table import Table
 from las_jupyter.display.text import LogText, Text
 from las_jupyter.display.words import light, nearest, one_line, plain, why
+from las_jupyter.stack.rooms import SettingRow
 
 RUNNING = Snapshot(
     "chat", "llama.cpp", Mode.NATIVE, "native", ProcessState.RUNNING, "ready after 1.0 s",
@@ -202,3 +204,27 @@ def test_the_nearest_word_is_the_one_a_finger_slipped_from():
     assert nearest("lama.cpp", ["llama.cpp", "vllm"]) == "llama.cpp"
     assert nearest("xyzzy", ["llama.cpp", "vllm"]) is None
     assert nearest("", []) is None
+
+
+def test_in_a_narrow_terminal_a_table_folds_its_wide_columns_and_loses_nothing():
+    words = "the quick brown fox jumps over the lazy dog and then over /a/path/that/is/quite/long/indeed.gguf"
+    table = Table(("name", "found"), [("one", words), ("two", "short")], ["1", "2"])
+
+    lines = table.text(40).splitlines()
+
+    assert max(map(len, lines)) <= 40
+    assert "".join("".join(line[5:] for line in lines[1:-1]).split()) == words.replace(" ", "")
+    assert lines[-1] == "two   short"
+
+
+def test_a_table_is_a_row_a_line_where_no_width_is_given():
+    assert len(Table(("a", "b"), [("x" * 500, "y")], ["item"]).text().splitlines()) == 2
+
+
+def test_what_happened_and_what_is_set_read_as_words():
+    events = [EventRecord(NOW, "BecameReady", "starting", "running", "ready after 1.0 s", 1)]
+    settings = [SettingRow("logs.start_bytes", "268435456", "default"), SettingRow("limits.memory", "None", "default")]
+
+    assert "became ready" in repr(events_table(events))
+    assert "256.0 MiB" in repr(settings_table(settings))
+    assert "not set" in repr(settings_table(settings))

@@ -40,6 +40,17 @@ def test_a_module_that_cannot_be_started_says_what_is_missing(house, tmp_path):
     assert rows["llama.cpp"].note == ""
 
 
+def test_a_module_is_listed_with_the_modes_it_can_be_started_in_here(house, tmp_path):
+    (tmp_path / "las.toml").write_text("[runtime]\ndocker_enabled = false\n")
+
+    rows = {row.name: row for row in house.modules()}
+    (tmp_path / "las.toml").write_text("[runtime]\ndocker_enabled = false\nnative_enabled = false\n")
+
+    assert rows["http-echo"].ways == ("native",)
+    assert rows["text-embeddings-inference"].ways == ()
+    assert all(row.ways == () for row in house.modules())
+
+
 def test_a_broken_manifest_breaks_only_itself_and_is_named(house, tmp_path):
     (tmp_path / "broken.yaml").write_text("name: broken\nruntme: {}\n")
     (tmp_path / "las.toml").write_text(f'[manifests]\npaths = ["{tmp_path}/broken.yaml"]\n')
