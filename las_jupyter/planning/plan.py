@@ -197,7 +197,9 @@ def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Deci
         if kept is not None and not asked:
             port, decision = keep_port(row.name, kept, inner or None)
         else:
-            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
+            near = world.next_ports.get(row.default)
+            fallback = (near, *free) if near and asked is None else free
+            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, fallback)
         free = tuple(each for each in free if each != port.host)
         chosen.append(port)
         decisions.append(decision)

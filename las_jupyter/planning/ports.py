@@ -15,7 +15,7 @@ def choose_port(
     name: str, asked: int | None, default: int, inner: int | None, owners: dict[int, str | None], free: tuple[int, ...]
 ) -> tuple[Port, Decision]:
     """
-    The port and why. 0 asks for any free one.
+    The port and why. 0 asks for any free one; the first of ``free`` is the one to fall back to.
 
     Raises ``PortTaken`` naming who has the port that was asked for.
     """
@@ -24,7 +24,7 @@ def choose_port(
         if owner is not None:
             raise PortTaken(
                 f"Port {asked} is taken.",
-                cause=f"{owner} listens there",
+                cause=f"{owner} has it",
                 remedy="--port 0 takes a free one",
             )
         return Port(name, asked, inner or asked), Decision(f"port {name}", str(asked), "you asked for it")
@@ -33,6 +33,6 @@ def choose_port(
     if not free:
         raise PortTaken("No free port was found.", remedy="name one with --port")
     chosen = free[0]
-    lost = {} if asked == 0 else {str(default): f"{owners.get(default)} listens there"}
+    lost = {} if asked == 0 else {str(default): f"{owners.get(default)} has it"}
     reason = "you asked for any free one" if asked == 0 else "it is the next free one"
     return Port(name, chosen, inner or chosen), Decision(f"port {name}", str(chosen), reason, lost)

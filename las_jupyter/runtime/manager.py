@@ -34,6 +34,7 @@ from las_jupyter.core.states import Lifetime, ProcessState
 from las_jupyter.core.wire import from_data
 from las_jupyter.limits.tree import boot_id, read_process
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.spawn import spawn
@@ -61,6 +62,7 @@ class Manager:
 
     def __init__(self, paths: StatePaths) -> None:
         self.paths = paths
+        self.claims = PortClaims(paths)
 
     # ---- starting
 
@@ -81,12 +83,18 @@ class Manager:
             running = self._alive(spec.name)
             if running is not None:
                 return self._reuse(running, spec)
+            self.claims.claim(spec)
             _check_ports(spec)
             self._write_spec(spec, secrets)
             said = spawn(self.paths, spec.name, spec.mode, "start")
             if said.get("busy"):
                 return self._reuse(self._of_another_start(spec.name), spec)
+            self.claims.release(spec.name)
+        except LasError:
+            self.claims.release(spec.name)
+            raise
         finally:
+            # After an interrupt the claim stays for a moment: the supervisor may be on its way.
             lock.release()
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))

@@ -32,15 +32,19 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     entry = catalog.find(request.module)
     manifest = entry.manifest
     name = check_name(instance_name(request, manifest.name))
+    claimed = manager.claims.taken(but=name)
     running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
+    defaults = [row.default for row in manifest.ports]
+    owners = _ports(request, defaults, _own_ports(name, running), claimed)
     return World(
         entry=entry,
         machine=_machine(),
         backends=_backends(settings),
         engine=_engine(manifest, request, settings),
         model=_model(manifest, request, settings),
-        ports=_ports(request, manifest, name, running),
-        free_ports=ports.free_ports(_FREE_PORTS),
+        ports=owners,
+        free_ports=ports.free_ports(_FREE_PORTS, claimed),
+        next_ports=ports.next_ports([port for port in defaults if owners[port]], {*claimed, *defaults}),
         kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
         state_dir=manager.paths.state_dir,
         running=tuple(pair for pair in running if pair[0].name != name),
@@ -167,11 +171,11 @@ def _facts(path: str) -> GgufFacts | None:
         return None
 
 
-def _ports(
-    request: StartRequest, manifest: Manifest, name: str, running: tuple[tuple[Any, Any], ...]
-) -> dict[int, str | None]:
+def _own_ports(name: str, running: tuple[tuple[Any, Any], ...]) -> set[int]:
+    return {port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports}
+
+
+def _ports(request: StartRequest, defaults: list[int], own: set[int], claimed: dict[int, str]) -> dict[int, str | None]:
     """Who has the ports in question; a port that this very instance has counts as free, for it may stay there."""
-    own = {port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports}
-    asked = {request.port} if request.port else set()
-    numbers = asked | {row.default for row in manifest.ports}
-    return {number: None if number in own else ports.listener(number) for number in numbers if number}
+    numbers = {*defaults, request.port or 0} - {0}
+    return {number: None if number in own else claimed.get(number) or ports.listener(number) for number in numbers}
