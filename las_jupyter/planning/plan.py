@@ -23,7 +23,7 @@ from las_jupyter.planning.arguments import check_arguments, check_environment
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
-from las_jupyter.planning.ports import choose_port, keep_port
+from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.policy.rules import EXPOSE
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     if mode.mode is Mode.NATIVE:
         _check_trust(world)
     _check_exposure(request, world, mode.mode, decisions)
-    ports = _ports(request, world, mode.mode, decisions)
+    ports = choose_ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
     _model_decision(world, decisions)
@@ -90,9 +90,8 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    return StartPlan(
-        request, spec, tuple(decisions), _warnings(world, gpus) + fitted.warnings, downloads, world.requires
-    )
+    warnings = offer_other(request, world, ports) + _warnings(world, gpus) + fitted.warnings
+    return StartPlan(request, spec, tuple(decisions), warnings, downloads, world.requires)
 
 
 def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
@@ -181,29 +180,6 @@ def _check_exposure(request: StartRequest, world: World, mode: Mode, decisions: 
             remedy="--mode native, or a reverse proxy before 127.0.0.1",
         )
     decisions.append(Decision("exposure", "all addresses", f"you asked for it, and {world.policy.reasons[EXPOSE]}"))
-
-
-def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> tuple[Port, ...]:
-    manifest = world.entry.manifest
-    container = manifest.launch.container if manifest.launch and mode is Mode.CONTAINER else None
-    chosen: list[Port] = []
-    free = world.free_ports
-    for index, row in enumerate(manifest.ports):
-        asked = request.port if index == 0 else None
-        inner = container and (
-            container.inner_ports.get(row.name) or (container.inner_port if index == 0 else row.default)
-        )
-        kept = world.kept_ports.get(row.name)
-        if kept is not None and not asked:
-            port, decision = keep_port(row.name, kept, inner or None)
-        else:
-            near = world.next_ports.get(row.default)
-            fallback = (near, *free) if near and asked is None else free
-            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, fallback)
-        free = tuple(each for each in free if each != port.host)
-        chosen.append(port)
-        decisions.append(decision)
-    return tuple(chosen)
 
 
 def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:

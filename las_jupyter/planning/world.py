@@ -66,7 +66,8 @@ class World:
     The picture. ``ports`` maps each port that was looked at to who has it, or None when it is free; ``free_ports``
     are any free ones, ``next_ports`` the next free one after a module's own that is taken; ``kept_ports`` are those
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
-    ``requires`` are the modules it depends on, in the order to start them.
+    ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
+    are the modules it depends on, in the order to start them.
     """
 
     entry: Entry
@@ -79,6 +80,7 @@ class World:
     state_dir: str
     running: tuple[tuple[Snapshot, LaunchSpec], ...] = ()
     next_ports: dict[int, int] = field(default_factory=dict)
+    lookalikes: frozenset[int] = frozenset()
     kept_ports: dict[str, int] = field(default_factory=dict)
     default_mode: Mode | None = None
     native_enabled: bool = True

@@ -181,6 +181,7 @@ def _giving_instance(
 
 
 start = _giving_instance(Stack.start)
+attach = _awaitable(Stack.attach)
 stop = _awaitable(Stack.stop)
 restart = _giving_instance(Stack.restart)
 remove = _awaitable(Stack.remove)

@@ -135,6 +135,17 @@ VERBS = (
         api="start",
     ),
     Verb(
+        "attach",
+        "Use a server that somebody else started on this machine; it is never stopped from here.",
+        (_MODULE,),
+        (
+            Option("port", "where it listens on 127.0.0.1 (default: the module's own port)", Kind.INTEGER),
+            Option("api_key_env", "environment variable that holds its key, where it wants one", metavar="NAME"),
+        ),
+        examples=("attach ollama",),
+        api="attach",
+    ),
+    Verb(
         "stop",
         "Stop an instance and verify that nothing of it is left.",
         (_NAME,),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
+from las_jupyter.stack.strangers import Stranger
 
 OnChange = Callable[[Snapshot], None]
 OnBytes = Callable[[str, int, int | None], None]
@@ -107,6 +108,9 @@ class Rooms(Protocol):
 
     def broken_manifests(self) -> list[str]:
         """A sentence for each manifest that could not be read."""
+
+    def stranger(self, module: str, port: int | None) -> Stranger:
+        """A server of the module that somebody else started. Raises ``BadRequest``, ``NoSuchInstance``."""
 
     def models(self) -> list[str]:
         """Names of models we know, for completion."""

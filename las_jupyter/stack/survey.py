@@ -15,6 +15,7 @@ from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, Worl
 from las_jupyter.policy.load import load_policies
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
+from las_jupyter.stack.strangers import answers_as
 from las_jupyter.state.paths import check_name
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         model=_model(manifest, request, settings),
         ports=owners,
         free_ports=ports.free_ports(_FREE_PORTS, claimed),
+        lookalikes=_lookalikes(request, manifest, owners, claimed),
         next_ports=ports.next_ports([port for port in defaults if owners[port]], {*claimed, *defaults}),
         kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
         state_dir=manager.paths.state_dir,
@@ -169,6 +171,15 @@ def _facts(path: str) -> GgufFacts | None:
         return read_gguf(path)
     except InvalidModel:
         return None
+
+
+def _lookalikes(
+    request: StartRequest, manifest: Manifest, owners: dict[int, str | None], claimed: dict[int, str]
+) -> frozenset[int]:
+    """Of the first port's numbers those where this very module answers, and it is none of our instances."""
+    numbers = {request.port or 0, manifest.ports[0].default if manifest.ports else 0}
+    taken = [number for number in numbers if owners.get(number) and number not in claimed]
+    return frozenset(number for number in taken if answers_as(manifest, number))
 
 
 def _own_ports(name: str, running: tuple[tuple[Any, Any], ...]) -> set[int]:
