@@ -16,12 +16,17 @@ SPEC_FORMAT = 1
 
 
 class Decision(NamedTuple):
-    """One thing that was decided, what was chosen, and why; ``passed_over`` says why the others lost."""
+    """
+    One thing that was decided, what was chosen, and why; ``passed_over`` says why the others lost.
+
+    ``override``: the user insisted on what would have been refused. It is told in the journal of the instance.
+    """
 
     subject: str
     choice: str
     reason: str
     passed_over: dict[str, str] = {}
+    override: bool = False
 
 
 class Port(NamedTuple):

@@ -28,7 +28,11 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The model: ``path`` where it is or will be, the name it is served under, what to fetch, what its header says."""
+    """
+    The model: ``path`` where it is or will be, the name it is served under, what to fetch, what its header says.
+
+    ``parameters`` is their count, None where it cannot be read or no policy asks.
+    """
 
     text: str
     path: str
@@ -36,6 +40,7 @@ class ModelFile:
     download: str | None = None
     size: int | None = None
     facts: GgufFacts | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     name = check_name(instance_name(request, manifest.name))
     claimed = manager.claims.taken(but=name)
     running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
+    policy = _policy(manifest, settings)
     defaults = [row.default for row in manifest.ports]
     owners = _ports(request, defaults, _own_ports(name, running), claimed)
     return World(
@@ -42,7 +44,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         machine=_machine(),
         backends=_backends(settings),
         engine=_engine(manifest, request, settings),
-        model=_model(manifest, request, settings),
+        model=_measured(_model(manifest, request, settings), policy),
         ports=owners,
         free_ports=ports.free_ports(_FREE_PORTS, claimed),
         lookalikes=_lookalikes(request, manifest, owners, claimed),
@@ -58,7 +60,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         memory_limit=settings.limits.memory,
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
-        policy=_policy(manifest, settings),
+        policy=policy,
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
 
@@ -159,6 +161,18 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
     if isinstance(found, NeedsDownload):
         return ModelFile(text, found.target, reference.short_name, found.says, found.size)
     return ModelFile(text, str(found.path), reference.short_name, size=found.size, facts=_facts(str(found.path)))
+
+
+def _measured(model: ModelFile | None, policy: PolicyVerdict) -> ModelFile | None:
+    """With its count of parameters, where a policy asks for it and the files are here."""
+    if model is None or model.download is not None or policy.max_parameters is None:
+        return model
+    from las_jupyter.resources.gguf_info import all_parameters
+    from las_jupyter.resources.safetensors_info import count_parameters
+
+    if model.facts is not None:
+        return replace(model, parameters=all_parameters(model.path, model.facts))
+    return replace(model, parameters=count_parameters(model.path))
 
 
 def _facts(path: str) -> GgufFacts | None:
