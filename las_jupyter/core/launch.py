@@ -224,7 +224,7 @@ class LaunchSpec(NamedTuple):
 
     ``argv`` may hold ``{secret_file:NAME}`` only; everything else is final. ``env`` is what the manifest and the
     user add; the backend decides what else of the environment is let through. ``fingerprint`` is equal for two
-    requests that mean the same server.
+    requests that mean the same server. ``exposed`` is whether other machines may reach its ports.
     """
 
     name: str
@@ -257,6 +257,7 @@ class LaunchSpec(NamedTuple):
     api_path: str | None = None
     log_dir: str = ""
     memory_promised: int | None = None
+    exposed: bool = False
     decisions: tuple[Decision, ...] = ()
     format: int = SPEC_FORMAT
 

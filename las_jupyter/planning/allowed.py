@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from las_jupyter.core.errors import PlanRefused
-from las_jupyter.core.launch import Decision
+from las_jupyter.core.launch import Decision, LaunchSpec
+from las_jupyter.core.states import Mode
+from las_jupyter.manifests import lower
+from las_jupyter.manifests.template import names_in
 from las_jupyter.policy.rules import EXPOSE, MODEL_TOLERANCE, format_parameters
 
 if TYPE_CHECKING:
@@ -45,8 +48,12 @@ def check_model_size(world: World, decisions: list[Decision]) -> tuple[str, ...]
     return ()
 
 
-def check_exposure(request: StartRequest, world: World, decisions: list[Decision]) -> None:
-    """The network sees it only when a policy and the user both say so. Raises ``PlanRefused``."""
+def check_exposure(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> None:
+    """
+    The network sees it only when a policy and the user both say so. Raises ``PlanRefused``.
+
+    A container's ports are published on all addresses then; a native server is told to listen there.
+    """
     if not request.expose:
         return
     if not world.policy.expose:
@@ -55,5 +62,26 @@ def check_exposure(request: StartRequest, world: World, decisions: list[Decision
             cause=world.policy.reasons.get(EXPOSE, "no policy allows network exposure"),
             remedy="leave --expose out; ssh -L reaches 127.0.0.1 from another machine",
         )
+    if mode is Mode.NATIVE and not _takes_address(world):
+        raise PlanRefused(
+            f"{world.entry.manifest.name} cannot be exposed to the network natively.",
+            cause="its manifest has no place for the address to listen on ({host})",
+            remedy="--mode container, or ssh -L from the other machine",
+        )
     reason = f"you asked for it, and {world.policy.reasons[EXPOSE]}"
     decisions.append(Decision("exposure", "all addresses", reason, override=True))
+
+
+def _takes_address(world: World) -> bool:
+    part = lower.native(world.entry.manifest)
+    return "host" in names_in([*part.argv, *part.env.values()])
+
+
+def warn_exposed(spec: LaunchSpec) -> tuple[str, ...]:
+    """Who can reach it then, and whether a key stands in between."""
+    if not spec.exposed:
+        return ()
+    ports = ", ".join(str(port.host) for port in spec.ports)
+    guard = "with its key" if spec.secrets else "without any key"
+    who = "every machine that can reach this one may use"
+    return (f"{who} {spec.name} on port {ports}, {guard} and without encryption",)

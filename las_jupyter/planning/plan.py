@@ -19,7 +19,7 @@ from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
-from las_jupyter.planning.allowed import check_exposure, check_model_size
+from las_jupyter.planning.allowed import check_exposure, check_model_size, warn_exposed
 from las_jupyter.planning.arguments import check_arguments, check_environment
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
@@ -51,12 +51,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     backend = next(each for each in world.backends if each.mode is mode.mode and each.unavailable is None)
     if mode.mode is Mode.NATIVE:
         _check_trust(world)
-    check_exposure(request, world, decisions)
-    if mode.mode is Mode.CONTAINER and request.expose:
-        raise PlanRefused(
-            "A container's ports are published on 127.0.0.1 only.",
-            remedy="--mode native, or a reverse proxy before 127.0.0.1",
-        )
+    check_exposure(request, world, mode.mode, decisions)
     ports = choose_ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
@@ -92,11 +87,14 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         provides=tuple(manifest.interfaces.provides),
         api_path=manifest.interfaces.api_path,
         memory_promised=limits.memory or fitted.need,
+        exposed=request.expose and bool(ports),
         decisions=tuple(decisions),
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    warnings = offer_other(request, world, ports) + measured + _warnings(world, gpus) + fitted.warnings
+    warnings = (
+        offer_other(request, world, ports) + warn_exposed(spec) + measured + _warnings(world, gpus) + fitted.warnings
+    )
     return StartPlan(request, spec, tuple(decisions), warnings, downloads, world.requires)
 
 
