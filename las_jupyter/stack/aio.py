@@ -119,9 +119,9 @@ class AsyncInstance:
         await off_the_loop(lambda: self._instance.restart(wait=wait))
         return self
 
-    async def remove(self) -> Text:
+    async def remove(self, *, data: bool = False, yes: bool = False) -> Text:
         """As ``Instance.remove``."""
-        return await off_the_loop(self._instance.remove)
+        return await off_the_loop(lambda: self._instance.remove(data=data, yes=yes))
 
     async def __aenter__(self) -> AsyncInstance:
         snapshot: Snapshot = self._instance.snapshot

@@ -225,9 +225,13 @@ VERBS = (
     Verb("doctor", "Check this machine and say what is missing.", examples=("doctor",), api="doctor"),
     Verb(
         "rm",
-        "Forget an instance that ended, with its logs.",
+        "Forget an instance that ended, with its logs. Data it kept stays, and its key with it.",
         (Positional("name", "the instance", "instances", required=True),),
-        examples=("rm chat",),
+        (
+            Option("data", "delete the data it kept as well, and the key to it", Kind.FLAG),
+            Option("yes", "yes, delete the data: it is gone for good", Kind.FLAG),
+        ),
+        examples=("rm chat", "rm db --data --yes"),
         api="remove",
     ),
     Verb(

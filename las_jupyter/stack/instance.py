@@ -176,9 +176,9 @@ class Instance:
         """Stop it and start it again as it was, with the same port and key."""
         return self._stack.restart(self.name, wait=wait)
 
-    def remove(self) -> Text:
-        """Forget it, with its logs. Raises ``InstanceConflict`` while it runs."""
-        return self._stack.remove(self.name)
+    def remove(self, *, data: bool = False, yes: bool = False) -> Text:
+        """Forget it, with its logs; ``data`` with ``yes`` deletes its data too. Raises ``InstanceConflict``."""
+        return self._stack.remove(self.name, data=data, yes=yes)
 
     def panel(self) -> Any:
         """The live panel of this instance."""

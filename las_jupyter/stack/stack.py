@@ -27,6 +27,7 @@ from las_jupyter.stack.attached import Attached
 from las_jupyter.stack.house import House
 from las_jupyter.stack.instance import Instance
 from las_jupyter.stack.reading import follow_lines, read_log
+from las_jupyter.stack.removing import remove_instance
 from las_jupyter.stack.requests import StartOptions, Word, start_request
 from las_jupyter.stack.rooms import ModuleRow, Rooms, SettingRow
 from las_jupyter.stack.starting import bring_up
@@ -126,11 +127,14 @@ class Stack:
             self.wait_ready(picked)
         return Instance(self, picked)
 
-    def remove(self, name: str) -> Text:
-        """Forget an instance that ended, with its logs. Raises ``InstanceConflict`` while it runs."""
-        self.snapshot(name)
-        self.rooms.manager.remove(name)
-        return Text(f"{name} is forgotten, and its logs are deleted.", data={"name": name, "removed": True})
+    def remove(self, name: str, *, data: bool = False, yes: bool = False) -> Text:
+        """
+        Forget an instance that ended, with its logs; ``data`` with ``yes`` deletes the data it kept as well.
+
+        Data that stays keeps its key: a later instance of that name opens it. Raises ``InstanceConflict`` while it
+        runs, ``BadRequest`` when data is to be deleted without a yes.
+        """
+        return remove_instance(self.rooms.manager, name, lambda: self.snapshot(name), data=data, yes=yes)
 
     def wait_ready(self, name: str, *, timeout: float | None = None) -> Snapshot:
         """The snapshot once it is ready. Raises ``LaunchFailed``, ``StartTimeout``."""

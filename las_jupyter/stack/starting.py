@@ -168,7 +168,7 @@ def secrets_for(rooms: Rooms, spec: LaunchSpec) -> dict[str, str]:
     A value for every secret the spec names: the one this name had before, else a fresh one.
 
     A database keeps its password in its data, and a client its key in its configuration: neither may change because
-    the server was stopped over night. ``remove`` forgets them.
+    the server was stopped over night. ``remove`` forgets them, but not while data is kept that they open.
     """
     try:
         before = rooms.manager.secrets(spec.name)
