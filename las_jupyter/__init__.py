@@ -14,7 +14,20 @@ __version__ = "0.1.0"
 _HOMES = {
     "aio": "las_jupyter.stack.aio",
     **dict.fromkeys(
-        ("config", "doctor", "events", "get", "modules", "panel", "plan", "remove", "restart", "start", "status"),
+        (
+            "attach",
+            "config",
+            "doctor",
+            "events",
+            "get",
+            "modules",
+            "panel",
+            "plan",
+            "remove",
+            "restart",
+            "start",
+            "status",
+        ),
         "las_jupyter.stack.verbs",
     ),
     "stop": "las_jupyter.stack.verbs",

@@ -60,6 +60,7 @@ class SmallManager:
         self.keys: dict[str, dict[str, str]] = {}
         self.written: list[str] = ["one", "two \x1b[31mred\x1b[0m", "three <script>"]
         self.on_wait: Callable[[str], None] = self.become_ready
+        self.data: dict[str, str] = {}
         self.calls: list[tuple[str, Any]] = []
 
     def become_ready(self, name: str) -> None:
@@ -116,7 +117,7 @@ class SmallManager:
         self.known[name] = before._replace(state=ProcessState.STARTING, generation=before.generation + 1)
         return self.known[name]
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, data: bool = False) -> None:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} runs.", remedy=f"%las stop {name}")
         del self.known[name]
@@ -127,6 +128,9 @@ class SmallManager:
             EventRecord(NOW - 5, "start-requested", "stopped", "starting", "asked by a test", 1),
             EventRecord(NOW - 1, "ready", "starting", "running", "HTTP 200", 1),
         )
+
+    def data_folder(self, name: str) -> str | None:
+        return self.data.get(name)
 
     def watch(self, names: Any = None, stop: Any = None) -> Iterator[Snapshot]:
         yield from self.snapshots()

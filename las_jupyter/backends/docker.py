@@ -158,7 +158,7 @@ class DockerEngine:
         return dict(
             api.create_host_config(
                 network_mode="bridge",
-                port_bindings={port.inner: ("127.0.0.1", port.host) for port in options.ports},
+                port_bindings={port.inner: (options.address, port.host) for port in options.ports},
                 mounts=[
                     Mount(mount.target, mount.source, "bind", read_only=not mount.writable) for mount in options.mounts
                 ],

@@ -20,6 +20,7 @@ INSTANCE, OWNER, FINGERPRINT, STATE, START = (
 )  # fmt: skip
 DEFAULT_PIDS = 4096
 _SECRETS = "/las-secrets"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - where a policy and the user both want it
 
 
 class EngineError(Exception):
@@ -86,6 +87,7 @@ class CreateOptions(NamedTuple):
     stop_signal: str
     own_probe: bool
     init: bool = True
+    address: str = "127.0.0.1"
 
 
 class PullProgress(NamedTuple):
@@ -179,6 +181,7 @@ def create_options(spec: LaunchSpec, secrets: dict[str, str], files: StartFiles,
         gpus=spec.gpus,
         stop_signal=spec.stop.signal,
         own_probe=spec.ready.probe is not None or spec.live.probe is not None,
+        address=_EVERYWHERE if spec.exposed else "127.0.0.1",
     )
 
 

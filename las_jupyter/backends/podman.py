@@ -233,7 +233,7 @@ def arguments(options: CreateOptions, env_file: str) -> list[str]:
         fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
         words += ["--mount", _csv([*fields, *([] if mount.writable else ["readonly=true"])])]
     for port in options.ports:
-        words += ["--publish", f"127.0.0.1:{port.host}:{port.inner}"]
+        words += ["--publish", f"{options.address}:{port.host}:{port.inner}"]
     words += _limits(options) + _gpus(options.gpus)
     if options.init:
         words.append("--init")

@@ -16,12 +16,17 @@ SPEC_FORMAT = 1
 
 
 class Decision(NamedTuple):
-    """One thing that was decided, what was chosen, and why; ``passed_over`` says why the others lost."""
+    """
+    One thing that was decided, what was chosen, and why; ``passed_over`` says why the others lost.
+
+    ``override``: the user insisted on what would have been refused. It is told in the journal of the instance.
+    """
 
     subject: str
     choice: str
     reason: str
     passed_over: dict[str, str] = {}
+    override: bool = False
 
 
 class Port(NamedTuple):
@@ -219,7 +224,7 @@ class LaunchSpec(NamedTuple):
 
     ``argv`` may hold ``{secret_file:NAME}`` only; everything else is final. ``env`` is what the manifest and the
     user add; the backend decides what else of the environment is let through. ``fingerprint`` is equal for two
-    requests that mean the same server.
+    requests that mean the same server. ``exposed`` is whether other machines may reach its ports.
     """
 
     name: str
@@ -252,6 +257,7 @@ class LaunchSpec(NamedTuple):
     api_path: str | None = None
     log_dir: str = ""
     memory_promised: int | None = None
+    exposed: bool = False
     decisions: tuple[Decision, ...] = ()
     format: int = SPEC_FORMAT
 

@@ -49,7 +49,8 @@ def plan_text(plan: StartPlan) -> str:
 
 def _facts(plan: StartPlan) -> list[tuple[str, str]]:
     spec = plan.spec
-    ports = ", ".join(f"{port.name} 127.0.0.1:{port.host}" for port in spec.ports)
+    address = "0.0.0.0" if spec.exposed else "127.0.0.1"  # noqa: S104 - shown, not bound
+    ports = ", ".join(f"{port.name} {address}:{port.host}" for port in spec.ports)
     limits = [format_size(spec.limits.memory)] if spec.limits.memory else []
     limits += [f"{spec.limits.cpus:g} cores"] if spec.limits.cpus else []
     facts = [

@@ -33,6 +33,7 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
     yield from _launch(manifest)
     yield from _ports(manifest)
     yield from _health(manifest)
+    yield from _identity(manifest)
     yield from _stop(manifest)
     yield from _patterns(manifest)
 
@@ -157,6 +158,13 @@ def _health(manifest: Manifest) -> Iterator[Problem]:
     progress = manifest.health.live.progress
     if progress is not None and progress.port not in known:
         yield Problem(("health", "live", "progress"), _no_port(progress.port, known))
+
+
+def _identity(manifest: Manifest) -> Iterator[Problem]:
+    if manifest.identity is not None:
+        yield from _pattern(("identity", "pattern"), manifest.identity.pattern)
+        if not manifest.ports:
+            yield Problem(("identity",), "ports is empty, so there is nobody to ask")
 
 
 def _no_port(name: str, known: set[str]) -> str:

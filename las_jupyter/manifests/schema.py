@@ -266,6 +266,13 @@ class Refused(Strict):
     use: str = Field(min_length=1)
 
 
+class Identity(Strict):
+    """How a server that somebody else started is recognised as this module, on its first port."""
+
+    path: str = Field("/", pattern=r"^/[!-~]*$", description="what is asked for")
+    pattern: Pattern = Field(description="a regular expression that its answer matches, header lines included")
+
+
 class Manifest(Strict):
     """One module."""
 
@@ -285,6 +292,7 @@ class Manifest(Strict):
     model: Model | None = None
     ports: list[PortRow] = []
     health: Health = Health()
+    identity: Identity | None = Field(None, description="how one that somebody else started is recognised")
     stop: Stop = Stop()
     phases: list[PhaseRow] = []
     failures: list[FailureRow] = []

@@ -87,7 +87,7 @@ def _in_memory(
     told = f"{need.text} for {shape.context} tokens of context; {format_size(now)} can be had"
     if need.total > room:
         told += _refuse(request, world, need, room, shape, limits, promised)
-    decisions.append(Decision("fit", verdict, told))
+    decisions.append(Decision("fit", verdict, told, override=need.total > room))
     warning = f"{world.model.text if world.model else 'the model'} {_says(verdict)}: it needs {told}"
     return Fitted(values, need.total, () if verdict is Verdict.FITS else (warning,))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, Gpus
 from las_jupyter.manifests import lower
+from las_jupyter.policy.rules import SEVERAL_GPUS
 
 if TYPE_CHECKING:
     from las_jupyter.core.request import StartRequest
@@ -38,8 +39,14 @@ def choose_gpus(request: StartRequest, world: World, decisions: list[Decision]) 
         raise PlanRefused(
             f"{len(wanted)} GPUs are more than is allowed.", cause=world.policy.reasons["gpus"], remedy=f"--gpus {most}"
         )
-    reason = "you asked for them" + _shared(request, world, wanted)
-    decisions.append(Decision("GPUs", ",".join(wanted), reason))
+    if len(wanted) > 1 and SEVERAL_GPUS in world.policy.reasons:
+        raise PlanRefused(
+            "One server over several GPUs is not allowed.",
+            cause=world.policy.reasons[SEVERAL_GPUS],
+            remedy=f"--gpus {wanted[0]}",
+        )
+    shared = _shared(request, world, wanted)
+    decisions.append(Decision("GPUs", ",".join(wanted), f"you asked for them{shared}", override=bool(shared)))
     return Gpus(wanted, world.machine.gpu_vendor)
 
 

@@ -19,12 +19,12 @@ from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
+from las_jupyter.planning.allowed import check_exposure, check_model_size, warn_exposed
 from las_jupyter.planning.arguments import check_arguments, check_environment
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
-from las_jupyter.planning.ports import choose_port, keep_port
-from las_jupyter.policy.rules import EXPOSE
+from las_jupyter.planning.ports import choose_ports, offer_other
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
@@ -51,11 +51,12 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     backend = next(each for each in world.backends if each.mode is mode.mode and each.unavailable is None)
     if mode.mode is Mode.NATIVE:
         _check_trust(world)
-    _check_exposure(request, world, mode.mode, decisions)
-    ports = _ports(request, world, mode.mode, decisions)
+    check_exposure(request, world, mode.mode, decisions)
+    ports = choose_ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
     _model_decision(world, decisions)
+    measured = check_model_size(world, decisions)
     fitted = fit_model(request, world, gpus, limits, lower.names_taken(manifest, mode.mode), decisions)
     values = {**_values(request, world, mode.mode, ports, gpus), **fitted.values}
     spec = LaunchSpec(
@@ -86,13 +87,15 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         provides=tuple(manifest.interfaces.provides),
         api_path=manifest.interfaces.api_path,
         memory_promised=limits.memory or fitted.need,
+        exposed=request.expose and bool(ports),
         decisions=tuple(decisions),
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
-    return StartPlan(
-        request, spec, tuple(decisions), _warnings(world, gpus) + fitted.warnings, downloads, world.requires
+    warnings = (
+        offer_other(request, world, ports) + warn_exposed(spec) + measured + _warnings(world, gpus) + fitted.warnings
     )
+    return StartPlan(request, spec, tuple(decisions), warnings, downloads, world.requires)
 
 
 def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
@@ -165,45 +168,6 @@ def _check_trust(world: World) -> None:
         )
 
 
-def _check_exposure(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> None:
-    """The network sees it only when a policy and the user both say so."""
-    if not request.expose:
-        return
-    if not world.policy.expose:
-        raise PlanRefused(
-            f"{world.entry.manifest.name} may not be exposed to the network.",
-            cause=world.policy.reasons.get(EXPOSE, "no policy allows network exposure"),
-            remedy="leave --expose out; ssh -L reaches 127.0.0.1 from another machine",
-        )
-    if mode is Mode.CONTAINER:
-        raise PlanRefused(
-            "A container's ports are published on 127.0.0.1 only.",
-            remedy="--mode native, or a reverse proxy before 127.0.0.1",
-        )
-    decisions.append(Decision("exposure", "all addresses", f"you asked for it, and {world.policy.reasons[EXPOSE]}"))
-
-
-def _ports(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> tuple[Port, ...]:
-    manifest = world.entry.manifest
-    container = manifest.launch.container if manifest.launch and mode is Mode.CONTAINER else None
-    chosen: list[Port] = []
-    free = world.free_ports
-    for index, row in enumerate(manifest.ports):
-        asked = request.port if index == 0 else None
-        inner = container and (
-            container.inner_ports.get(row.name) or (container.inner_port if index == 0 else row.default)
-        )
-        kept = world.kept_ports.get(row.name)
-        if kept is not None and not asked:
-            port, decision = keep_port(row.name, kept, inner or None)
-        else:
-            port, decision = choose_port(row.name, asked, row.default, inner or None, world.ports, free)
-        free = tuple(each for each in free if each != port.host)
-        chosen.append(port)
-        decisions.append(decision)
-    return tuple(chosen)
-
-
 def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:
     memory = _under_the_ceiling(
         "memory", request.memory, world.memory_limit, world.policy.max_memory, format_size, world
@@ -224,7 +188,7 @@ def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> L
             )
         if memory > left:
             reason += f", though only {format_size(max(0, left))} are left: overcommitted as you said"
-        decisions.append(Decision("memory", format_size(memory), reason))
+        decisions.append(Decision("memory", format_size(memory), reason, override=memory > left))
     return Limits(memory, cpus, world.pids_limit or _PIDS)
 
 

@@ -28,7 +28,11 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The model: ``path`` where it is or will be, the name it is served under, what to fetch, what its header says."""
+    """
+    The model: ``path`` where it is or will be, the name it is served under, what to fetch, what its header says.
+
+    ``parameters`` is their count, None where it cannot be read or no policy asks.
+    """
 
     text: str
     path: str
@@ -36,6 +40,7 @@ class ModelFile:
     download: str | None = None
     size: int | None = None
     facts: GgufFacts | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,11 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class World:
     """
-    The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
-    ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
-    port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
-    in the order to start them.
+    The picture. ``ports`` maps each port that was looked at to who has it, or None when it is free; ``free_ports``
+    are any free ones, ``next_ports`` the next free one after a module's own that is taken; ``kept_ports`` are those
+    the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
+    ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
+    are the modules it depends on, in the order to start them.
     """
 
     entry: Entry
@@ -78,6 +84,8 @@ class World:
     free_ports: tuple[int, ...]
     state_dir: str
     running: tuple[tuple[Snapshot, LaunchSpec], ...] = ()
+    next_ports: dict[int, int] = field(default_factory=dict)
+    lookalikes: frozenset[int] = frozenset()
     kept_ports: dict[str, int] = field(default_factory=dict)
     default_mode: Mode | None = None
     native_enabled: bool = True

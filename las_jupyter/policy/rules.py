@@ -17,6 +17,10 @@ T = TypeVar("T", int, float)
 
 EXPOSE = "expose"
 """The word that denies network exposure."""
+SEVERAL_GPUS = "tensor_parallel"
+"""The feature of upstream's that a start can use: one server over several GPUs."""
+MODEL_TOLERANCE = 1.1
+"""Models are named by a rounded size: 14B is sold with 14.8 billion parameters, 7B with 7.6."""
 
 
 class Hardware(NamedTuple):
@@ -131,7 +135,7 @@ def judge_policy(
         max_gpus=_lowest(applied, "gpus", lambda policy: policy.max_gpus, str, reasons),
         max_memory=_lowest(applied, "memory", lambda policy: policy.max_memory, format_size, reasons),
         max_cpus=_lowest(applied, "cpus", lambda policy: policy.max_cpus, _plain, reasons),
-        max_parameters=_lowest(applied, "model", lambda policy: policy.max_parameters, _billions, reasons),
+        max_parameters=_lowest(applied, "model", lambda policy: policy.max_parameters, format_parameters, reasons),
         expose=_exposed(policies=applied, hardware=hardware, reasons=reasons),
         applied=tuple(policy.name for policy in applied),
         reasons={**reasons, **_features(applied)},
@@ -206,18 +210,26 @@ def _certain(policy: Policy, hardware: Hardware) -> bool:
 
 
 def _features(applied: list[Policy]) -> dict[str, str]:
-    """Features that are denied, by name."""
-    return {
+    """Features that are denied, by name; of those that are only not on a list the one that a start can use."""
+    listing = next((each for each in applied if each.features is not None and SEVERAL_GPUS not in each.features), None)
+    unlisted = {}
+    if listing is not None:
+        allowed = ", ".join(listing.features or ()) or "none"
+        unlisted[SEVERAL_GPUS] = f"policy {listing.name} allows these features only: {allowed}"
+    denied = {
         word: f"policy {policy.name} denies {word}"
         for policy in reversed(applied)
         for word in policy.denied
         if word not in (*Mode, EXPOSE)
     }
+    return {**unlisted, **denied}
 
 
 def _plain(value: float) -> str:
     return f"{value:g}"
 
 
-def _billions(value: float) -> str:
-    return f"{value / 1e9:g}B parameters"
+def format_parameters(value: float) -> str:
+    """A count of parameters as people say it: ``14B parameters``, ``135M parameters``."""
+    unit, word = next(((unit, word) for unit, word in ((1e12, "T"), (1e9, "B"), (1e6, "M")) if value >= unit), (1, ""))
+    return f"{value / unit:.3g}{word} parameters"

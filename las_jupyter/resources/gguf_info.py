@@ -7,6 +7,7 @@ over, and no weight is read. See docs/decisions/0040 for why this is not the ``g
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
 import struct
@@ -35,7 +36,7 @@ class GgufFacts(NamedTuple):
     ``heads_kv`` is 0 for layers without attention. ``window`` is the sliding window in tokens, 0 for none, and
     ``windowed`` the layers it holds for. ``latent`` is the width of one compressed entry (MLA), 0 for none.
     ``state_bytes`` is the fixed state of the recurrent layers for one sequence. ``parts`` above 1: the rest of the
-    weights lies in other files and is not counted here.
+    weights lies in other files and is not counted here. ``parameters`` is the count of all weights of this file.
     """
 
     architecture: str
@@ -56,6 +57,7 @@ class GgufFacts(NamedTuple):
     state_bytes: int = 0
     tied: bool = False
     parts: int = 1
+    parameters: int = 0
 
     @property
     def weights(self) -> int:
@@ -87,6 +89,21 @@ def read_gguf(path: str | Path) -> GgufFacts:
         return _facts(pairs, tensors)
     except (_Broken, ValueError, OverflowError) as error:  # the latter: a count that is no number at all
         raise InvalidModel(f"The header of {path} makes no sense.", cause=str(error)) from error
+
+
+def all_parameters(path: str | Path, facts: GgufFacts) -> int | None:
+    """The parameters of the model, the other files of a split one included; None when one of them is not here."""
+    if facts.parts == 1:
+        return facts.parameters
+    path = Path(path)
+    numbered = re.fullmatch(r"(.*-)\d{5}(-of-\d{5}\.gguf)", path.name)
+    if numbered is None:
+        return None
+    files = [path.with_name(f"{numbered[1]}{part:05d}{numbered[2]}") for part in range(1, facts.parts + 1)]
+    try:
+        return sum(read_gguf(file).parameters for file in files)
+    except InvalidModel:
+        return None
 
 
 class _Broken(Exception):
@@ -225,6 +242,7 @@ def _facts(pairs: dict[str, Value], tensors: Tensors) -> GgufFacts:
         state_bytes=_state_bytes(number, layers, tensors),
         tied=b"output.weight" not in tensors and embedding_bytes > 0,
         parts=_parts(pairs),
+        parameters=sum(math.prod(shape) for _, shape in tensors.values()),
     )
 
 

@@ -3,22 +3,66 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import socket
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+_LISTENING = "0A"
+_MORE = 64
+_LOOK_AHEAD = 200
 
 
 def listener(port: int) -> str | None:
-    """Who listens on 127.0.0.1:``port``, as ``name (pid 123)`` where it can be known; None when it is free."""
-    if _is_free(port):
-        return None
+    """
+    Who listens on 127.0.0.1:``port``; None when it is free.
+
+    As ``nginx (pid 7)``, with the user where it is not ours; only the user, where we may not see the process.
+    """
+    return None if _is_free(port) else _named(port)
+
+
+def _named(port: int) -> str:
+    import psutil
+
+    pid = listening_pid(port)
+    if pid is not None:
+        with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(pid)
+            user = "" if process.uids().real == os.getuid() else f", user {process.username()}"
+            return f"{process.name()} (pid {pid}{user})"
+    owner = _listening_uid(port)
+    return "another program" if owner is None else f"a program of user {_user(owner)}"
+
+
+def listening_pid(port: int) -> int | None:
+    """The process that listens on ``port``, where we may see it."""
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,):
-                if connection.pid:
-                    return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-                break
-    return "another program"
+            if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,) and connection.pid:
+                return connection.pid
+    return None
+
+
+def _listening_uid(port: int) -> int | None:
+    """Whose socket listens on ``port``: the kernel tells everybody the user, though not the process."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), Path(table).open(encoding="ascii") as file:
+            for line in file:
+                row = line.split()
+                if row[3] == _LISTENING and row[1].endswith(f":{port:04X}"):
+                    return int(row[7])
+    return None
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _is_free(port: int) -> bool:
@@ -32,10 +76,27 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> tuple[int, ...]:
-    """``count`` different ports that are free now."""
+def free_ports(count: int, but: Container[int] = ()) -> tuple[int, ...]:
+    """``count`` different ports that are free now and not in ``but``; fewer only where there are no more."""
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
+        for _ in range(count + _MORE):
+            each = stack.enter_context(socket.socket())
             each.bind(("127.0.0.1", 0))
-        return tuple(each.getsockname()[1] for each in sockets)
+            number = each.getsockname()[1]
+            if number not in but:
+                found.append(number)
+            if len(found) == count:
+                break
+    return tuple(found)
+
+
+def next_ports(taken: Iterable[int], but: Container[int]) -> dict[int, int]:
+    """For each port of ``taken`` the next free one after it that is not in ``but``; all different."""
+    found: dict[int, int] = {}
+    for port in taken:
+        after = range(port + 1, min(port + 1 + _LOOK_AHEAD, 65536))
+        near = next((one for one in after if one not in but and one not in found.values() and _is_free(one)), None)
+        if near is not None:
+            found[port] = near
+    return found

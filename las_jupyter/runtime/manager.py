@@ -34,10 +34,12 @@ from las_jupyter.core.states import Lifetime, ProcessState
 from las_jupyter.core.wire import from_data
 from las_jupyter.limits.tree import boot_id, read_process
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.runtime import kept_data
+from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.spawn import spawn
-from las_jupyter.state.files import edition, read_bytes, read_value, write_atomic, write_value
+from las_jupyter.state.files import edition, read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
 from las_jupyter.state.paths import StatePaths, make_private
@@ -61,6 +63,7 @@ class Manager:
 
     def __init__(self, paths: StatePaths) -> None:
         self.paths = paths
+        self.claims = PortClaims(paths)
 
     # ---- starting
 
@@ -81,12 +84,18 @@ class Manager:
             running = self._alive(spec.name)
             if running is not None:
                 return self._reuse(running, spec)
+            self.claims.claim(spec)
             _check_ports(spec)
             self._write_spec(spec, secrets)
             said = spawn(self.paths, spec.name, spec.mode, "start")
             if said.get("busy"):
                 return self._reuse(self._of_another_start(spec.name), spec)
+            self.claims.release(spec.name)
+        except LasError:
+            self.claims.release(spec.name)
+            raise
         finally:
+            # After an interrupt the claim stays for a moment: the supervisor may be on its way.
             lock.release()
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
@@ -219,12 +228,8 @@ class Manager:
         return found
 
     def secrets(self, name: str) -> dict[str, str]:
-        """The generated secrets of ``name``."""
-        try:
-            data = json.loads(read_bytes(self.paths.secrets(name)) or b"{}")
-        except ValueError:
-            return {}
-        return {str(key): str(value) for key, value in data.items()}
+        """The generated secrets of ``name``, or of the data that a forgotten instance of that name left."""
+        return kept_data.secrets(self.paths, name)
 
     def events(self, name: str) -> tuple[EventRecord, ...]:
         """Everything that happened to it, oldest first."""
@@ -330,8 +335,22 @@ class Manager:
             remedy=remedy,
         )
 
-    def remove(self, name: str) -> None:
-        """Forget an instance that ended: its folder and its logs. Raises ``InstanceConflict`` while it runs."""
+    def remove(self, name: str, *, data: bool = False) -> None:
+        """
+        Forget an instance that ended: its folder and its logs. Its data stays, with its secrets, unless ``data``.
+
+        Raises ``InstanceConflict`` while it runs, ``NoSuchInstance`` when there is nothing of that name.
+        """
+        if self._known(name) or not (data and kept_data.exists(self.paths, name)):
+            self._forget(name)
+        if data:
+            kept_data.delete(self.paths, name)
+
+    def data_folder(self, name: str) -> str | None:
+        """Where the data of ``name`` is; None where it has none."""
+        return self.paths.data(name) if kept_data.exists(self.paths, name) else None
+
+    def _forget(self, name: str) -> None:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
         # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
@@ -339,6 +358,7 @@ class Manager:
         if not lock.acquire(wait=_END_WITHIN):
             raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
         try:
+            kept_data.keep_secrets(self.paths, name)
             shutil.rmtree(self.paths.instance(name), ignore_errors=True)
             shutil.rmtree(self.paths.logs(name), ignore_errors=True)
         finally:

@@ -119,9 +119,9 @@ class AsyncInstance:
         await off_the_loop(lambda: self._instance.restart(wait=wait))
         return self
 
-    async def remove(self) -> Text:
+    async def remove(self, *, data: bool = False, yes: bool = False) -> Text:
         """As ``Instance.remove``."""
-        return await off_the_loop(self._instance.remove)
+        return await off_the_loop(lambda: self._instance.remove(data=data, yes=yes))
 
     async def __aenter__(self) -> AsyncInstance:
         snapshot: Snapshot = self._instance.snapshot
@@ -181,6 +181,7 @@ def _giving_instance(
 
 
 start = _giving_instance(Stack.start)
+attach = _awaitable(Stack.attach)
 stop = _awaitable(Stack.stop)
 restart = _giving_instance(Stack.restart)
 remove = _awaitable(Stack.remove)

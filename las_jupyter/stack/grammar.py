@@ -135,6 +135,17 @@ VERBS = (
         api="start",
     ),
     Verb(
+        "attach",
+        "Use a server that somebody else started on this machine; it is never stopped from here.",
+        (_MODULE,),
+        (
+            Option("port", "where it listens on 127.0.0.1 (default: the module's own port)", Kind.INTEGER),
+            Option("api_key_env", "environment variable that holds its key, where it wants one", metavar="NAME"),
+        ),
+        examples=("attach ollama",),
+        api="attach",
+    ),
+    Verb(
         "stop",
         "Stop an instance and verify that nothing of it is left.",
         (_NAME,),
@@ -214,9 +225,13 @@ VERBS = (
     Verb("doctor", "Check this machine and say what is missing.", examples=("doctor",), api="doctor"),
     Verb(
         "rm",
-        "Forget an instance that ended, with its logs.",
+        "Forget an instance that ended, with its logs. Data it kept stays, and its key with it.",
         (Positional("name", "the instance", "instances", required=True),),
-        examples=("rm chat",),
+        (
+            Option("data", "delete the data it kept as well, and the key to it", Kind.FLAG),
+            Option("yes", "yes, delete the data: it is gone for good", Kind.FLAG),
+        ),
+        examples=("rm chat", "rm db --data --yes"),
         api="remove",
     ),
     Verb(

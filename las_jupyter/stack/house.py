@@ -22,6 +22,7 @@ from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
 from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
+from las_jupyter.stack.strangers import Stranger, find_stranger
 from las_jupyter.stack.survey import survey
 from las_jupyter.stack.ways import container_engine, ways
 from las_jupyter.state.paths import StatePaths, default_paths
@@ -61,6 +62,11 @@ class House:
 
     def broken_manifests(self) -> list[str]:
         return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
+
+    def stranger(self, module: str, port: int | None) -> Stranger:
+        settings = load_settings()
+        ours = _manager(_paths(settings)).claims.taken(but="")
+        return find_stranger(load_catalog(settings).find(module).manifest, port, ours)
 
     def models(self) -> list[str]:
         return sorted(NAMED_MODELS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.snapshot import ExitRecord, Snapshot
@@ -14,21 +14,12 @@ from las_jupyter.display.progress import in_notebook
 from las_jupyter.display.status import instance_card, instance_line
 from las_jupyter.display.text import LogText, Text
 from las_jupyter.display.words import why
+from las_jupyter.stack.access import Access, openai_client
 
 if TYPE_CHECKING:
     import openai
 
     from las_jupyter.stack.stack import Stack
-
-
-class Access(NamedTuple):
-    """Address and key of an OpenAI API; the key is ``none`` where the server takes any."""
-
-    base_url: str
-    api_key: str
-
-    def __repr__(self) -> str:
-        return f"Access(base_url={self.base_url!r}, api_key='***')"
 
 
 class Instance:
@@ -133,12 +124,7 @@ class Instance:
 
         Raises ``BadRequest`` when it has no such API or does not run.
         """
-        import openai
-
-        at = self.access()
-        # A proxy of the environment must see neither the request nor the key: the server is on this machine.
-        client = openai.DefaultHttpxClient(trust_env=False)
-        return openai.OpenAI(base_url=at.base_url, api_key=at.api_key, http_client=client)
+        return openai_client(self.access())
 
     def access(self) -> Access:
         """Where its OpenAI API is and the key for it, as any client wants them. Raises ``BadRequest``."""
@@ -190,9 +176,9 @@ class Instance:
         """Stop it and start it again as it was, with the same port and key."""
         return self._stack.restart(self.name, wait=wait)
 
-    def remove(self) -> Text:
-        """Forget it, with its logs. Raises ``InstanceConflict`` while it runs."""
-        return self._stack.remove(self.name)
+    def remove(self, *, data: bool = False, yes: bool = False) -> Text:
+        """Forget it, with its logs; ``data`` with ``yes`` deletes its data too. Raises ``InstanceConflict``."""
+        return self._stack.remove(self.name, data=data, yes=yes)
 
     def panel(self) -> Any:
         """The live panel of this instance."""

@@ -7,6 +7,7 @@ A ``Stack`` holds no server and no lock; any number of them, in any number of ke
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Unpack
@@ -22,9 +23,11 @@ from las_jupyter.display.status import status_table
 from las_jupyter.display.table import Table
 from las_jupyter.display.text import LogText, Text
 from las_jupyter.display.words import nearest
+from las_jupyter.stack.attached import Attached
 from las_jupyter.stack.house import House
 from las_jupyter.stack.instance import Instance
 from las_jupyter.stack.reading import follow_lines, read_log
+from las_jupyter.stack.removing import remove_instance
 from las_jupyter.stack.requests import StartOptions, Word, start_request
 from las_jupyter.stack.rooms import ModuleRow, Rooms, SettingRow
 from las_jupyter.stack.starting import bring_up
@@ -68,6 +71,23 @@ class Stack:
         """What a start would do, with every reason. Raises ``PlanRefused``; touches nothing."""
         return ReadablePlan(*self.rooms.plan(start_request(module, options)))
 
+    def attach(self, module: Word, *, port: int | None = None, api_key_env: str | None = None) -> Attached:
+        """
+        Use a server of ``module`` that somebody else started here; it is looked at and never ended.
+
+        ``api_key_env`` names the environment variable with its key, where it wants one. Raises ``BadRequest`` when
+        what listens there is something else, ``NoSuchInstance`` when nobody does.
+        """
+        request = start_request(module, {"port": port})
+        key = os.environ.get(api_key_env) if api_key_env else None
+        if api_key_env and not key:
+            raise BadRequest(
+                f"There is no key in {api_key_env}.",
+                cause="the environment has no such variable, or an empty one",
+                remedy=f"%env {api_key_env}=… in a notebook, export {api_key_env}=… in a terminal",
+            )
+        return Attached(self.rooms.stranger(request.module, request.port), key)
+
     def stop(self, name: str | None = None, *, grace: float | str | None = None, all: bool = False) -> Text:
         """Stop it, verify that nothing of it is left, and say how it ended; ``all`` stops every instance."""
         if all:
@@ -107,11 +127,14 @@ class Stack:
             self.wait_ready(picked)
         return Instance(self, picked)
 
-    def remove(self, name: str) -> Text:
-        """Forget an instance that ended, with its logs. Raises ``InstanceConflict`` while it runs."""
-        self.snapshot(name)
-        self.rooms.manager.remove(name)
-        return Text(f"{name} is forgotten, and its logs are deleted.", data={"name": name, "removed": True})
+    def remove(self, name: str, *, data: bool = False, yes: bool = False) -> Text:
+        """
+        Forget an instance that ended, with its logs; ``data`` with ``yes`` deletes the data it kept as well.
+
+        Data that stays keeps its key: a later instance of that name opens it. Raises ``InstanceConflict`` while it
+        runs, ``BadRequest`` when data is to be deleted without a yes.
+        """
+        return remove_instance(self.rooms.manager, name, lambda: self.snapshot(name), data=data, yes=yes)
 
     def wait_ready(self, name: str, *, timeout: float | None = None) -> Snapshot:
         """The snapshot once it is ready. Raises ``LaunchFailed``, ``StartTimeout``."""

@@ -24,6 +24,8 @@ from las_jupyter.stack.rooms import Rooms
 from las_jupyter.stack.waiting import going_on_without_us, interruptible, telling, wait_ready
 
 _SECRET_BYTES = 32
+_ROUNDS = 50
+"""More clients than start at one moment; each round costs one look at the world."""
 
 
 class Outcome(NamedTuple):
@@ -83,20 +85,24 @@ def _plan(rooms: Rooms, request: StartRequest) -> StartPlan:
 
 def _launch_or_join(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
     """
-    Launch the plan; once more when the world changed between the look and the launch, and the plan with it.
+    Launch the plan; again when the world changed between the look and the launch, and the plan with it.
 
     Two clients that look at the same moment both find no instance, and the slower one decides for another port: a
-    plan made now joins what the faster one started. A port that a stranger took meanwhile is said and another taken.
+    plan made now joins what the faster one started. A port that somebody took meanwhile is said and another taken;
+    of clients that start at the same moment each round has one that got what it planned.
     """
-    try:
-        return _launch(rooms, plan, progress, wait=wait, now=now)
-    except (InstanceConflict, PortTaken, LaunchFailed) as problem:
-        again = _another_plan(rooms, plan)
-        if again is None:
-            raise
-        if not isinstance(problem, InstanceConflict):
-            progress.note(f"{_ports_of(plan)} was taken by another program meanwhile; trying {_ports_of(again)}.")
-        return _launch(rooms, again, progress, wait=wait, now=now)
+    for _ in range(_ROUNDS):
+        try:
+            return _launch(rooms, plan, progress, wait=wait, now=now)
+        except (InstanceConflict, PortTaken, LaunchFailed) as problem:
+            again = _another_plan(rooms, plan)
+            if again is None:
+                raise
+            if not isinstance(problem, InstanceConflict):
+                who = f" ({problem.cause})" if isinstance(problem, PortTaken) and problem.cause else ""
+                progress.note(f"{_ports_of(plan)} was taken meanwhile{who}; trying {_ports_of(again)}.")
+            plan = again
+    return _launch(rooms, plan, progress, wait=wait, now=now)
 
 
 def _another_plan(rooms: Rooms, plan: StartPlan) -> StartPlan | None:
@@ -162,7 +168,7 @@ def secrets_for(rooms: Rooms, spec: LaunchSpec) -> dict[str, str]:
     A value for every secret the spec names: the one this name had before, else a fresh one.
 
     A database keeps its password in its data, and a client its key in its configuration: neither may change because
-    the server was stopped over night. ``remove`` forgets them.
+    the server was stopped over night. ``remove`` forgets them, but not while data is kept that they open.
     """
     try:
         before = rooms.manager.secrets(spec.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, Worl
 from las_jupyter.policy.load import load_policies
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
+from las_jupyter.stack.strangers import answers_as
 from las_jupyter.state.paths import check_name
 
 if TYPE_CHECKING:
@@ -32,15 +34,21 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     entry = catalog.find(request.module)
     manifest = entry.manifest
     name = check_name(instance_name(request, manifest.name))
+    claimed = manager.claims.taken(but=name)
     running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
+    policy = _policy(manifest, settings)
+    defaults = [row.default for row in manifest.ports]
+    owners = _ports(request, defaults, _own_ports(name, running), claimed)
     return World(
         entry=entry,
         machine=_machine(),
         backends=backends(settings),
         engine=_engine(manifest, request, settings),
-        model=_model(manifest, request, settings),
-        ports=_ports(request, manifest, name, running),
-        free_ports=ports.free_ports(_FREE_PORTS),
+        model=_measured(_model(manifest, request, settings), policy),
+        ports=owners,
+        free_ports=ports.free_ports(_FREE_PORTS, claimed),
+        lookalikes=_lookalikes(request, manifest, owners, claimed),
+        next_ports=ports.next_ports([port for port in defaults if owners[port]], {*claimed, *defaults}),
         kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
         state_dir=manager.paths.state_dir,
         running=tuple(pair for pair in running if pair[0].name != name),
@@ -52,7 +60,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         memory_limit=settings.limits.memory,
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
-        policy=_policy(manifest, settings),
+        policy=policy,
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
 
@@ -156,6 +164,18 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
     return ModelFile(text, str(found.path), reference.short_name, size=found.size, facts=_facts(str(found.path)))
 
 
+def _measured(model: ModelFile | None, policy: PolicyVerdict) -> ModelFile | None:
+    """With its count of parameters, where a policy asks for it and the files are here."""
+    if model is None or model.download is not None or policy.max_parameters is None:
+        return model
+    from las_jupyter.resources.gguf_info import all_parameters
+    from las_jupyter.resources.safetensors_info import count_parameters
+
+    if model.facts is not None:
+        return replace(model, parameters=all_parameters(model.path, model.facts))
+    return replace(model, parameters=count_parameters(model.path))
+
+
 def _facts(path: str) -> GgufFacts | None:
     """What the header says of the memory a model needs. Unknown is no reason to refuse what the engine may read."""
     if not path.endswith(".gguf"):
@@ -168,11 +188,20 @@ def _facts(path: str) -> GgufFacts | None:
         return None
 
 
-def _ports(
-    request: StartRequest, manifest: Manifest, name: str, running: tuple[tuple[Any, Any], ...]
-) -> dict[int, str | None]:
+def _lookalikes(
+    request: StartRequest, manifest: Manifest, owners: dict[int, str | None], claimed: dict[int, str]
+) -> frozenset[int]:
+    """Of the first port's numbers those where this very module answers, and it is none of our instances."""
+    numbers = {request.port or 0, manifest.ports[0].default if manifest.ports else 0}
+    taken = [number for number in numbers if owners.get(number) and number not in claimed]
+    return frozenset(number for number in taken if answers_as(manifest, number))
+
+
+def _own_ports(name: str, running: tuple[tuple[Any, Any], ...]) -> set[int]:
+    return {port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports}
+
+
+def _ports(request: StartRequest, defaults: list[int], own: set[int], claimed: dict[int, str]) -> dict[int, str | None]:
     """Who has the ports in question; a port that this very instance has counts as free, for it may stay there."""
-    own = {port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports}
-    asked = {request.port} if request.port else set()
-    numbers = asked | {row.default for row in manifest.ports}
-    return {number: None if number in own else ports.listener(number) for number in numbers if number}
+    numbers = {*defaults, request.port or 0} - {0}
+    return {number: None if number in own else claimed.get(number) or ports.listener(number) for number in numbers}

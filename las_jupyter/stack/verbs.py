@@ -59,6 +59,7 @@ def _verb(method: Callable[Concatenate[Stack, P], R]) -> Callable[P, R]:
 
 
 start = _verb(Stack.start)
+attach = _verb(Stack.attach)
 stop = _verb(Stack.stop)
 restart = _verb(Stack.restart)
 remove = _verb(Stack.remove)
@@ -73,7 +74,7 @@ config = _verb(Stack.config)
 doctor = _verb(Stack.doctor)
 
 VERBS = (
-    *("config", "doctor", "events", "get", "modules", "panel", "plan"),
+    *("attach", "config", "doctor", "events", "get", "modules", "panel", "plan"),
     *("remove", "restart", "start", "status", "stop", "trust"),
 )
 """

@@ -61,6 +61,13 @@ class StatePaths(NamedTuple):
     def secrets(self, name: str) -> str:
         return os.path.join(self.instance(name), "secrets.json")
 
+    def data(self, name: str) -> str:
+        return os.path.join(self.state_dir, "data", check_name(name))
+
+    def kept_secrets(self, name: str) -> str:
+        """The secrets that belong to data whose instance is forgotten; beside it, since some want an empty folder."""
+        return os.path.join(self.state_dir, "keys", f"{check_name(name)}.json")
+
     def logs(self, name: str) -> str:
         return os.path.join(self.log_dir, check_name(name))
 

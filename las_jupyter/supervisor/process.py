@@ -161,9 +161,18 @@ class Supervisor:
         if step.life.state is not before or event in _TOLD:
             data = self._identity() if event == "Launched" else {}
             self.record.note(event, before, step.life.state, reason or step.life.reason, **data)
+        if event == "start requested":
+            self._tell_overrides()
         for effect in step.effects:
             self._do(effect)
         self.save()
+
+    def _tell_overrides(self) -> None:
+        """What the user insisted on belongs to the story of the instance, not only to its plan."""
+        for decision in self.spec.decisions:
+            if decision.override:
+                told = f"{decision.subject}: {decision.choice}; {decision.reason}"
+                self.record.note("overridden", self.life.state, self.life.state, told)
 
     def _identity(self) -> dict[str, str]:
         """With this in the journal a damaged ``state.json`` loses nothing that runs."""

@@ -167,6 +167,12 @@ def test_ports_are_published_on_this_machine_only(launch: Launch, engine: str) -
     assert ask(engine, "port", str(running.container_id)) == "8080/tcp -> 127.0.0.1:18931"
 
 
+def test_ports_of_an_exposed_server_are_published_on_all_addresses(launch: Launch, engine: str) -> None:
+    running = launch("exec sleep 300", ports=(Port("http", 18932, 8080),), exposed=True)
+
+    assert "8080/tcp -> 0.0.0.0:18932" in ask(engine, "port", str(running.container_id)).splitlines()
+
+
 def test_a_foreign_container_of_our_name_is_refused_and_not_touched(engine: str, files: StartFiles) -> None:
     name = f"las-{os.getuid()}-trial-{os.getpid()}"
     ask(engine, "create", "--name", name, BASE, "sleep", "1")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from las_jupyter.backends.oci import ContainerFacts, CreateOptions
+from las_jupyter.backends.oci import ContainerFacts, CreateOptions, create_options
 from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import plain_lines
 from las_jupyter.backends.oci_running import exit_status
 from las_jupyter.backends.oci_stream import Position, frames, nanoseconds
 from las_jupyter.backends.podman import arguments
-from las_jupyter.core.launch import Gpus, Mount, Port
+from las_jupyter.core.backend import StartFiles
+from las_jupyter.core.launch import ContainerSpec, Gpus, LaunchSpec, Mount, Port
+from las_jupyter.core.states import Mode
 
 
 @pytest.mark.parametrize(
@@ -86,6 +88,20 @@ def test_a_time_stamp_is_read_to_the_nanosecond() -> None:
 
 def test_a_line_in_parts_is_one_line() -> None:
     assert b"".join(plain_lines(b"T stdout P half\nT stdout F  whole\nT stderr F \n")) == b"half whole\n\n"
+
+
+def test_a_container_is_published_to_the_network_only_where_its_spec_says_so(tmp_path) -> None:
+    plain = LaunchSpec(
+        "x", "x", Mode.CONTAINER, "podman", (), ports=(Port("http", 1, 2),), container=ContainerSpec("i")
+    )
+    files = StartFiles(str(tmp_path), "", -1, 1, "")
+
+    def told(spec: LaunchSpec) -> list[str]:
+        words = arguments(create_options(spec, {}, files, "1"), "/env")
+        return [word for word in words if word.endswith(":1:2")]
+
+    assert told(plain) == ["127.0.0.1:1:2"]
+    assert told(plain._replace(exposed=True)) == ["0.0.0.0:1:2"]
 
 
 def test_podman_is_told_every_restriction() -> None:

@@ -67,7 +67,7 @@ def test_another_port_is_taken_when_it_is_not_and_the_plan_says_who_has_it():
 
     port = next(each for each in plan.decisions if each.subject == "port http")
     assert plan.spec.ports[0].host == 40001
-    assert port.passed_over == {"8080": "nginx (pid 7) listens there"}
+    assert port.passed_over == {"8080": "nginx (pid 7) has it"}
     assert "40001" in plan.spec.argv
 
 

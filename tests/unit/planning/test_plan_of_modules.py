@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from worlds import DOCKER, GIB, NATIVE, a_world, an_entry, an_entry_of
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
+from las_jupyter.display.plans import plan_text
 from las_jupyter.planning.plan import decide
 from las_jupyter.planning.world import Engine, Machine
 from las_jupyter.policy.rules import Hardware, Policy, judge_policy
@@ -135,7 +138,36 @@ def test_a_policy_and_the_user_together_expose_and_it_is_recorded():
 
     assert plan.spec.argv[plan.spec.argv.index("--host") + 1] == "0.0.0.0"
     assert any(each.subject == "exposure" and "policy open" in each.reason for each in plan.decisions)
-    assert "127.0.0.1" in decide(StartRequest("llama.cpp"), a_world(**under(Policy("open", expose=True)))).spec.argv
+    assert plan.spec.exposed
+    (warning,) = plan.warnings
+    assert warning == (
+        "every machine that can reach this one may use llama.cpp on port 8080, with its key and without encryption"
+    )
+    quiet = decide(StartRequest("llama.cpp"), a_world(**under(Policy("open", expose=True))))
+    assert "127.0.0.1" in quiet.spec.argv
+    assert (quiet.spec.exposed, quiet.warnings) == (False, ())
+
+
+def test_a_container_is_exposed_in_the_same_way():
+    world = a_world(backends=(DOCKER,), **under(Policy("open", expose=True)))
+    plan = decide(StartRequest("llama.cpp", expose=True), world)
+
+    assert (plan.spec.mode, plan.spec.exposed) == (Mode.CONTAINER, True)
+    assert "0.0.0.0:8080" in plan_text(plan)
+    assert not decide(StartRequest("llama.cpp"), world).spec.exposed
+    with pytest.raises(PlanRefused, match="may not be exposed"):
+        decide(StartRequest("llama.cpp", expose=True), a_world(backends=(DOCKER,), **under()))
+
+
+def test_a_server_that_cannot_be_told_its_address_is_not_said_to_be_exposed():
+    text = (
+        "name: own\nruntime: {modes: [native]}\nports: [{name: http, default: 9100}]\nlaunch: {native: {argv: [x]}}\n"
+    )
+    world = a_world(entry=an_entry_of(text), engine=None, model=None, ports={9100: None})
+    world = replace(world, **under(Policy("open", expose=True)))
+
+    with pytest.raises(PlanRefused, match="cannot be exposed"):
+        decide(StartRequest("own", expose=True), world)
 
 
 def test_what_it_depends_on_is_named_in_the_plan():

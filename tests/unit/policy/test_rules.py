@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from las_jupyter.core.states import Mode
 from las_jupyter.policy.load import load_policies
-from las_jupyter.policy.rules import EXPOSE, Conditions, Hardware, Policy, PolicyVerdict, applies, judge_policy
+from las_jupyter.policy.rules import (
+    EXPOSE,
+    Conditions,
+    Hardware,
+    Policy,
+    PolicyVerdict,
+    applies,
+    format_parameters,
+    judge_policy,
+)
 
 UPSTREAM = Path(__file__).parents[2] / "data" / "localaistack" / "configs" / "policies.yaml"
 GIB = 2**30
@@ -51,6 +60,26 @@ def test_a_runtime_that_is_not_on_the_list_is_forbidden():
 
 def test_the_list_of_runtimes_says_nothing_of_other_modules():
     assert judge(LAPTOP, "qdrant", "service").forbidden is None
+
+
+def test_one_server_over_several_gpus_is_a_feature_that_can_be_denied_or_left_out():
+    denying = Policy("strict", denied=("tensor_parallel",))
+    listing = Policy("listing", features=("multi_gpu_training",))
+
+    assert (
+        judge(TWO_GPUS, "vllm", "runtime", denying).reasons["tensor_parallel"] == "policy strict denies tensor_parallel"
+    )
+    assert judge(LAPTOP, "ollama", "runtime", listing).reasons["tensor_parallel"] == (
+        "policy listing allows these features only: multi_gpu_training"
+    )
+    assert "tensor_parallel" not in judge(TWO_GPUS).reasons
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(14e9, "14B"), (134_515_008, "135M"), (14_768_307_200, "14.8B"), (1.5e12, "1.5T"), (12, "12")]
+)
+def test_parameters_are_told_as_people_say_them(count, said):
+    assert format_parameters(count) == f"{said} parameters"
 
 
 def test_the_most_restrictive_policy_wins_and_deny_is_over_allow():

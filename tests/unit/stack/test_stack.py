@@ -78,7 +78,7 @@ def test_a_port_that_a_stranger_took_meanwhile_is_said_and_another_taken():
     house.manager.on_wait = taken
 
     assert stack.start("llama.cpp").port == 8081
-    assert "port 8080 was taken by another program meanwhile; trying port 8081." in told.notes
+    assert "port 8080 was taken meanwhile; trying port 8081." in told.notes
 
 
 def test_a_failure_that_has_nothing_to_do_with_ports_is_not_tried_again():

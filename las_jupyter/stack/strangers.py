@@ -1,0 +1,97 @@
+"""Servers that run here already and were not started by us: whether one is the module somebody wants."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from las_jupyter.core.errors import BadRequest, NoSuchInstance
+from las_jupyter.core.launch import HttpProbe
+from las_jupyter.manifests import lower
+from las_jupyter.resources.asking import ask
+from las_jupyter.resources.ports import listener, listening_pid
+
+if TYPE_CHECKING:
+    from las_jupyter.manifests.schema import Manifest
+
+_LONGEST = 16_384
+_UNIT = re.compile(r"/([^/\n]+\.service)$", re.MULTILINE)
+
+
+class Stranger(NamedTuple):
+    """
+    A server of ``module`` that listens on 127.0.0.1:``port``.
+
+    ``who`` names its process and user as far as we may see them, ``unit`` the service of systemd it belongs to.
+    """
+
+    module: str
+    port: int
+    who: str
+    pid: int | None = None
+    unit: str | None = None
+    probe: HttpProbe | None = None
+    provides: tuple[str, ...] = ()
+    api_path: str = ""
+
+
+def answers_as(manifest: Manifest, port: int) -> bool:
+    """Whether what listens on ``port`` says of itself that it is this module. False where no manifest says how."""
+    identity = manifest.identity
+    reply = ask(port, identity.path) if identity else None
+    if identity is None or reply is None:
+        return False
+    return re.search(identity.pattern, f"{reply.head}\n\n{reply.body}"[:_LONGEST]) is not None
+
+
+def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str]) -> Stranger:
+    """
+    The server of this module on ``port``, or on the module's own. ``ours`` are the ports that instances have.
+
+    Raises ``BadRequest`` when it cannot be told, is something else or is ours; ``NoSuchInstance`` when nobody listens.
+    """
+    name = manifest.name
+    if manifest.identity is None or not manifest.ports:
+        raise BadRequest(
+            f"{name} cannot be attached to.",
+            cause="its manifest does not say how one that somebody else started is recognised (identity)",
+            remedy="talk to it at its own address",
+        )
+    number = port or manifest.ports[0].default
+    if number in ours:
+        raise BadRequest(
+            f"What listens on port {number} is not a stranger.",
+            cause=f"{ours[number]} has it",
+            remedy=f"%las status {ours[number].rpartition(' ')[2]}",
+        )
+    who = listener(number)
+    if who is None:
+        raise NoSuchInstance(f"Nobody listens on 127.0.0.1:{number}.", remedy=f"%las start {name}")
+    if not answers_as(manifest, number):
+        raise BadRequest(
+            f"What listens on 127.0.0.1:{number} does not answer as {name}.",
+            cause=f"it is {who}",
+            remedy=f"%las attach {name} --port with the right one, or %las start {name}",
+        )
+    pid = listening_pid(number)
+    probe = lower.live_rule(manifest).probe
+    return Stranger(
+        name,
+        number,
+        who,
+        pid,
+        _unit(pid),
+        probe if isinstance(probe, HttpProbe) else None,
+        tuple(manifest.interfaces.provides),
+        manifest.interfaces.api_path or "",
+    )
+
+
+def _unit(pid: int | None) -> str | None:
+    try:
+        found = _UNIT.search(Path(f"/proc/{pid}/cgroup").read_text())
+    except OSError:
+        return None
+    # A whole session (user@1000.service) is no server's own service.
+    return found[1] if found and "@" not in found[1] else None
