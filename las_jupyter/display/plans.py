@@ -52,6 +52,7 @@ def _facts(plan: StartPlan) -> list[tuple[str, str]]:
     ports = ", ".join(f"{port.name} 127.0.0.1:{port.host}" for port in spec.ports)
     limits = [format_size(spec.limits.memory)] if spec.limits.memory else []
     limits += [f"{spec.limits.cpus:g} cores"] if spec.limits.cpus else []
+    limits += [f"{format_size(spec.limits.shm)} of shared memory"] if spec.limits.shm else []
     facts = [
         ("command", shlex.join(spec.argv)),
         ("image", spec.container.image if spec.container else ""),

@@ -40,12 +40,17 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Whether a backend can be used now, and if not, why and what cures it."""
+    """
+    Whether a backend can be used now, and if not, why and what cures it.
+
+    ``maps_root`` says that root in its containers is the person who starts them, as in Docker without root.
+    """
 
     name: str
     mode: Mode
     unavailable: str | None = None
     remedy: str = ""
+    maps_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class World:
     The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
     ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
     port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
-    in the order to start them.
+    in the order to start them. ``person`` is the user and group id of whoever asks.
     """
 
     entry: Entry
@@ -89,3 +94,4 @@ class World:
     memory_limit: int | None = None
     cpu_limit: float | None = None
     pids_limit: int | None = None
+    person: tuple[int, int] = (0, 0)
