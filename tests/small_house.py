@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from las_jupyter.core.errors import InstanceConflict, NoSuchInstance, PlanRefused, UnknownModule
 from las_jupyter.core.launch import Decision, LaunchSpec, Port, SecretUse
-from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.request import ComparedRow, Comparison, Side, StartPlan, StartRequest
 from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot, Usage
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.stack.rooms import ModuleRow, OnBytes, SettingRow
@@ -170,6 +170,15 @@ class SmallHouse:
         return StartPlan(
             request, spec, decisions, requires=("db",) if request.module == "web" else (), warnings=("small machine",)
         )
+
+    def compare(self, request: StartRequest) -> Comparison:
+        plan = self.plan(request._replace(mode=Mode.NATIVE))
+        rows = (
+            ComparedRow("possible", "yes", "no: no <engine> here"),
+            ComparedRow("user", "you", "1000:1000", differs=True),
+        )
+        sides = (Side(Mode.NATIVE, plan), Side(Mode.CONTAINER, None, "no <engine> here"))
+        return Comparison(request.module, request.module, rows, sides)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         for done, total in self.to_fetch:

@@ -238,6 +238,15 @@ class DockerBackend(OciBackend):
         """The engine at ``endpoint``, or the current one."""
         return DockerEngine(endpoint)
 
+    @property
+    def maps_root(self) -> bool:
+        """Whether it is Docker without root, by whose socket it is: root in its containers is the person then."""
+        try:
+            owner = os.stat(current_endpoint().removeprefix("unix://")).st_uid
+        except OSError:
+            return False
+        return owner == os.geteuid() != 0
+
 
 def current_endpoint() -> str:
     """Where Docker's own client would look."""

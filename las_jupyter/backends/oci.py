@@ -208,8 +208,8 @@ def _checked_mounts(spec: LaunchSpec, files: StartFiles) -> tuple[Mount, ...]:
     for mount in spec.mounts:
         source = os.path.realpath(os.path.expanduser(mount.source))
         ours = bool(files.state_dir) and source.startswith(os.path.realpath(files.state_dir) + os.sep)
-        if mount.writable and ours and not os.path.exists(source):
-            os.makedirs(source, 0o700)
+        if mount.writable and ours:
+            os.makedirs(source, 0o700, exist_ok=True)
             _give(source, spec.container.user if spec.container else None)
         if not os.path.exists(source):
             raise LaunchFailed(
@@ -222,10 +222,15 @@ def _checked_mounts(spec: LaunchSpec, files: StartFiles) -> tuple[Mount, ...]:
 
 
 def _give(path: str, user: str | None) -> None:
-    """Let the container's user write into a folder that we made for it; only root has to."""
+    """Let the container's user write into a folder of the instance's own, whoever wrote there before; as root only."""
     uid, _, gid = (user or "").partition(":")
-    if os.geteuid() == 0 and uid.isdigit():
-        os.chown(path, int(uid), int(gid) if gid.isdigit() else -1)
+    if os.geteuid() != 0 or not uid.isdigit() or os.lstat(path).st_uid == int(uid):
+        return
+    for folder, folders, names in os.walk(path, topdown=False):
+        for name in (*folders, *names):
+            os.lchown(os.path.join(folder, name), int(uid), int(gid) if gid.isdigit() else -1)
+    # The folder itself last: a walk that was cut short is walked again.
+    os.chown(path, int(uid), int(gid) if gid.isdigit() else -1)
 
 
 def _secret_files(spec: LaunchSpec, secrets: dict[str, str], folder: str) -> tuple[tuple[str, ...], tuple[Mount, ...]]:

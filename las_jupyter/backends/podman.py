@@ -239,6 +239,8 @@ def arguments(options: CreateOptions, env_file: str) -> list[str]:
         words.append("--init")
     if options.user:
         words += ["--user", options.user]
+        if os.geteuid() != 0 and options.user.partition(":")[0] == str(os.geteuid()):
+            words += ["--userns", "keep-id"]  # else that number inside would be somebody else outside
     if options.workdir:
         words += ["--workdir", options.workdir]
     if options.own_probe:

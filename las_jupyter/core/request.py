@@ -61,3 +61,30 @@ class StartPlan(NamedTuple):
     warnings: tuple[str, ...] = ()
     downloads: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+
+
+class Side(NamedTuple):
+    """What a start would be in one mode: its plan, or why that mode is not possible here and what cures it."""
+
+    mode: Mode
+    plan: StartPlan | None = None
+    refusal: str = ""
+    remedy: str = ""
+
+
+class ComparedRow(NamedTuple):
+    """One thing as it would be in each mode; ``differs`` only where both modes are possible."""
+
+    subject: str
+    native: str
+    container: str
+    differs: bool = False
+
+
+class Comparison(NamedTuple):
+    """The same start in native and in container mode, side by side. Values of secret variables are not in the rows."""
+
+    module: str
+    name: str
+    rows: tuple[ComparedRow, ...]
+    sides: tuple[Side, ...]

@@ -7,6 +7,7 @@ import shlex
 from las_jupyter.core.launch import Decision
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan
+from las_jupyter.core.states import Mode
 from las_jupyter.display import html
 from las_jupyter.display.words import one_line, plain
 
@@ -44,7 +45,23 @@ def plan_text(plan: StartPlan) -> str:
     lines += [f"Would fetch first: {text}" for text in plan.downloads]
     lines += [f"Would start first: {name}" for name in plan.requires]
     lines += [f"Warning: {text}" for text in plan.warnings]
+    lines += [text for text in (other_mode(plan),) if text]
     return plain("\n".join(lines))
+
+
+_OTHER_MODE = {
+    Mode.NATIVE: "In a container instead: no capabilities, a read-only file system, limits that the engine enforces.",
+    Mode.CONTAINER: "Natively instead: a process of yours with your rights and your files, and no image to fetch.",
+}
+
+
+def other_mode(plan: StartPlan) -> str:
+    """One line on the mode that was not chosen, and how to compare; empty where it is not possible, which is said."""
+    mode = plan.spec.mode
+    if any(each.subject == "mode" and each.passed_over for each in plan.decisions):
+        return ""
+    model = f" --model {shlex.quote(plan.request.model)}" if plan.request.model else ""
+    return f"{_OTHER_MODE[mode]} Side by side: %las plan {shlex.quote(plan.request.module)}{model} --compare"
 
 
 def _facts(plan: StartPlan) -> list[tuple[str, str]]:
@@ -53,6 +70,7 @@ def _facts(plan: StartPlan) -> list[tuple[str, str]]:
     ports = ", ".join(f"{port.name} {address}:{port.host}" for port in spec.ports)
     limits = [format_size(spec.limits.memory)] if spec.limits.memory else []
     limits += [f"{spec.limits.cpus:g} cores"] if spec.limits.cpus else []
+    limits += [f"{format_size(spec.limits.shm)} of shared memory"] if spec.limits.shm else []
     facts = [
         ("command", shlex.join(spec.argv)),
         ("image", spec.container.image if spec.container else ""),
@@ -78,6 +96,7 @@ def plan_html(plan: StartPlan) -> str:
     parts += [html.tag("div", f"Would fetch first: {text}") for text in plan.downloads]
     parts += [html.tag("div", f"Would start first: {name}") for name in plan.requires]
     parts += [html.tag("div", html.coloured("unhealthy", "▲ "), text) for text in plan.warnings]
+    parts += [html.tag("div", text, style="color:#616161") for text in (other_mode(plan),) if text]
     return html.tag("div", *parts, class_="las-plan")
 
 

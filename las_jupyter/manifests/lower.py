@@ -80,12 +80,16 @@ def own_values() -> dict[str, str]:
     return {"python": sys.executable, "package_dir": str(Path(__file__).parents[1])}
 
 
-def container_spec(manifest: Manifest, vendor: str | None = None) -> ContainerSpec:
-    """What a container backend needs; ``vendor`` is whose GPUs the instance was given, None for none."""
+def container_spec(manifest: Manifest, vendor: str | None = None, user: str | None = None) -> ContainerSpec:
+    """
+    What a container backend needs; ``vendor`` is whose GPUs the instance was given, None for none.
+
+    ``user`` is the decided one, None for the image's own: the manifest alone cannot say who starts it.
+    """
     part = container(manifest)
     return ContainerSpec(
         image=image(part, vendor),
-        user=None if part.user == "keep" else part.user,
+        user=user,
         read_only=part.read_only,
         tmpfs=tuple(part.tmpfs),
         writable=tuple(part.writable),

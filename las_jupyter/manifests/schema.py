@@ -139,7 +139,7 @@ class NativeLaunch(Strict):
 
 
 class ContainerLaunch(Strict):
-    """``argv`` are the image's arguments; ``user`` is ``keep`` for the image's own or ``UID:GID``."""
+    """``argv`` are the image's arguments; without ``user`` it runs as the person who starts it, never as root."""
 
     image: str = Field(min_length=1, description="the image for CPUs, or for everything")
     images: dict[Literal["nvidia", "amd", "intel"], str] = Field({}, description="the image for GPUs of a vendor")
@@ -147,7 +147,7 @@ class ContainerLaunch(Strict):
     entrypoint: list[Word] | None = Field(None, description="instead of the image's own")
     inner_port: PortNumber | None = Field(None, description="the first port as it is inside")
     inner_ports: dict[PortName, PortNumber] = Field({}, description="other ports as they are inside")
-    user: str | None = Field(None, pattern=r"^(keep|\d+(:\d+)?)$", description="keep, or UID:GID")
+    user: str | None = Field(None, pattern=r"^(keep|\d+(:\d+)?)$", description="keep for the image's own, or UID:GID")
     user_reason: str | None = Field(None, description="why it must keep the image's user, when that is root")
     writable: list[InnerPath] = Field([], description="paths it writes to besides tmpfs; lost with the container")
     data: InnerPath | None = Field(None, description="where its own data is; the instance's folder is mounted there")

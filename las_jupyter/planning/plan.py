@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
-from las_jupyter.core.launch import Decision, Gpus, LaunchSpec, Limits, Mount, Port
+from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
@@ -25,10 +25,11 @@ from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_ports, offer_other
+from las_jupyter.planning.users import choose_user
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
-    from las_jupyter.planning.world import World
+    from las_jupyter.planning.world import Backend, World
 
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container, or where a policy and the user both want it
 _PIDS = 4096
@@ -54,7 +55,8 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     check_exposure(request, world, mode.mode, decisions)
     ports = choose_ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, decisions)
-    limits = _limits(request, world, decisions)
+    limits = _limits(request, world, mode.mode, decisions)
+    mounts = _mounts(request, world, mode.mode)
     _model_decision(world, decisions)
     measured = check_model_size(world, decisions)
     fitted = fit_model(request, world, gpus, limits, lower.names_taken(manifest, mode.mode), decisions)
@@ -69,7 +71,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         env={**lower.env(manifest, mode.mode, values), **request.env},
         cwd=_data_folder(request, world) if mode.mode is Mode.NATIVE and _keeps_data(manifest, mode.mode) else None,
         ports=ports,
-        mounts=_mounts(request, world, mode.mode),
+        mounts=mounts,
         secrets=lower.secret_uses(manifest),
         gpus=gpus,
         limits=limits,
@@ -81,7 +83,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         lifetime=request.lifetime,
         model=world.model.text if world.model else None,
         model_alias=world.model.alias if world.model else None,
-        container=lower.container_spec(manifest, gpus.vendor) if mode.mode is Mode.CONTAINER else None,
+        container=_container(world, backend, gpus, mounts, decisions) if mode.mode is Mode.CONTAINER else None,
         phases=lower.phases(manifest),
         failures=lower.failures(manifest),
         provides=tuple(manifest.interfaces.provides),
@@ -168,7 +170,16 @@ def _check_trust(world: World) -> None:
         )
 
 
-def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> Limits:
+def _container(
+    world: World, backend: Backend, gpus: Gpus, mounts: tuple[Mount, ...], decisions: list[Decision]
+) -> ContainerSpec:
+    manifest = world.entry.manifest
+    writes = any(mount.writable for mount in mounts)
+    user = choose_user(lower.container(manifest), world.person, backend, writes=writes, decisions=decisions)
+    return lower.container_spec(manifest, gpus.vendor, user)
+
+
+def _limits(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> Limits:
     memory = _under_the_ceiling(
         "memory", request.memory, world.memory_limit, world.policy.max_memory, format_size, world
     )
@@ -189,7 +200,8 @@ def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> L
         if memory > left:
             reason += f", though only {format_size(max(0, left))} are left: overcommitted as you said"
         decisions.append(Decision("memory", format_size(memory), reason, override=memory > left))
-    return Limits(memory, cpus, world.pids_limit or _PIDS)
+    shm = lower.container(world.entry.manifest).shm if mode is Mode.CONTAINER else None
+    return Limits(memory, cpus, world.pids_limit or _PIDS, shm=shm)
 
 
 def _under_the_ceiling(

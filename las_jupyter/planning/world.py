@@ -45,12 +45,17 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Whether a backend can be used now, and if not, why and what cures it."""
+    """
+    Whether a backend can be used now, and if not, why and what cures it.
+
+    ``maps_root`` says that root in its containers is the person who starts them, as in Docker without root.
+    """
 
     name: str
     mode: Mode
     unavailable: str | None = None
     remedy: str = ""
+    maps_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class World:
     are any free ones, ``next_ports`` the next free one after a module's own that is taken; ``kept_ports`` are those
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
-    are the modules it depends on, in the order to start them.
+    are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks.
     """
 
     entry: Entry
@@ -97,3 +102,4 @@ class World:
     memory_limit: int | None = None
     cpu_limit: float | None = None
     pids_limit: int | None = None
+    person: tuple[int, int] = (0, 0)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.request import Comparison, StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests.catalog import Entry, load_catalog
 from las_jupyter.manifests.trust import trust
 from las_jupyter.models.fetch import NeedsDownload, fetch, locate
 from las_jupyter.models.named import NAMED_MODELS
 from las_jupyter.models.reference import parse
+from las_jupyter.planning.compare import side, side_by_side
 from las_jupyter.planning.plan import decide
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
@@ -44,6 +45,11 @@ class House:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
         return decide(request, world)
+
+    def compare(self, request: StartRequest) -> Comparison:
+        settings = load_settings()
+        world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
+        return side_by_side(request, world.entry.manifest.name, tuple(side(request, world, mode) for mode in Mode))
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         if not plan.downloads or plan.spec.model is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from las_jupyter.core.launch import LaunchSpec
-from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.request import Comparison, StartPlan, StartRequest
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.stack.strangers import Stranger
 
@@ -101,6 +101,9 @@ class Rooms(Protocol):
 
     def plan(self, request: StartRequest) -> StartPlan:
         """The decided answer. Raises ``PlanRefused`` or a ``BadRequest``; touches nothing."""
+
+    def compare(self, request: StartRequest) -> Comparison:
+        """The same start in both modes. Raises ``PlanRefused`` where neither is possible, or a ``BadRequest``."""
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         """Fetch what the plan needs first; whether anything was fetched. Raises ``DownloadFailed``."""

@@ -10,12 +10,13 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, overload
 
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.launch import LaunchSpec
-from las_jupyter.core.request import StartPlan
+from las_jupyter.core.request import Comparison, StartPlan
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
+from las_jupyter.display.comparison import ReadableComparison
 from las_jupyter.display.lists import events_table, health_table, modules_table, settings_table
 from las_jupyter.display.plans import ReadablePlan
 from las_jupyter.display.progress import Progress, progress_here
@@ -67,8 +68,18 @@ class Stack:
             progress.close()
         return Instance(self, outcome.snapshot.name)
 
-    def plan(self, module: Word, **options: Unpack[StartOptions]) -> StartPlan:
-        """What a start would do, with every reason. Raises ``PlanRefused``; touches nothing."""
+    @overload
+    def plan(self, module: Word, *, compare: Literal[False] = False, **options: Unpack[StartOptions]) -> StartPlan: ...
+    @overload
+    def plan(self, module: Word, *, compare: bool, **options: Unpack[StartOptions]) -> StartPlan | Comparison: ...
+    def plan(self, module: Word, *, compare: bool = False, **options: Unpack[StartOptions]) -> StartPlan | Comparison:
+        """
+        What a start would do, with every reason; with ``compare`` in native and in container mode, side by side.
+
+        Raises ``PlanRefused``; touches nothing.
+        """
+        if compare:
+            return ReadableComparison(*self.rooms.compare(start_request(module, options)))
         return ReadablePlan(*self.rooms.plan(start_request(module, options)))
 
     def attach(self, module: Word, *, port: int | None = None, api_key_env: str | None = None) -> Attached:

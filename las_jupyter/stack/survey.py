@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
         policy=policy,
+        person=(os.getuid(), os.getgid()),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
 
@@ -112,13 +114,13 @@ def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
             found.append(Backend(name, Mode.CONTAINER, "this version has no backend for it"))
             continue
         try:
-            lacking = load_backend(name).why_unavailable()
+            backend = load_backend(name)
+            lacking = backend.why_unavailable()
         except LasError as error:
             found.append(Backend(name, Mode.CONTAINER, error.message, error.remedy or ""))
             continue
-        found.append(
-            Backend(name, Mode.CONTAINER, lacking.reason if lacking else None, lacking.remedy if lacking else "")
-        )
+        why, remedy = (lacking.reason, lacking.remedy) if lacking else (None, "")
+        found.append(Backend(name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False)))
         if lacking is None:
             break  # the first that can be used is the one that is; the next would be a process started for nothing
     return tuple(found)

@@ -79,6 +79,23 @@ def text(files: StartFiles) -> str:
     return Path(files.log_path).read_text(errors="replace")
 
 
+def test_it_has_the_shared_memory_it_was_promised(launch: Launch, files: StartFiles) -> None:
+    end_of(launch("df -k /dev/shm | tail -1", limits=Limits(shm=24 * 2**20)))
+
+    assert "24576" in text(files)
+
+
+def test_a_folder_of_its_own_is_its_users_also_with_what_root_wrote_there(launch: Launch, files: StartFiles) -> None:
+    folder = Path(files.state_dir) / "data" / "one"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "old").write_text("old")
+    folder.chmod(0o700)
+
+    end_of(launch("id -u; echo new >/data/deep/old && cat /data/deep/old", mounts=(Mount(str(folder), "/data", True),)))
+
+    assert text(files) == "65534\nnew\n"
+
+
 def test_every_restriction_is_on(launch: Launch, files: StartFiles) -> None:
     end_of(
         launch(

@@ -133,6 +133,28 @@ def test_json_of_a_plan_holds_no_secret():
     assert "hf_secret" not in text
 
 
+def test_a_plan_says_in_one_line_how_the_other_mode_differs_where_it_is_possible():
+    stack, _, _ = small_stack()
+    plan = stack.plan("llama.cpp", model="a b")
+    free = plan._replace(decisions=())
+
+    assert "Side by side: %las plan llama.cpp --model 'a b' --compare" in repr(free).splitlines()[-1]
+    assert "--compare" in free._repr_html_()
+    assert "--compare" not in repr(plan)
+
+
+def test_two_modes_side_by_side_are_an_answer_like_any_other():
+    stack, _, _ = small_stack()
+    shown = stack.plan("llama.cpp", compare=True)
+
+    assert "≠ user" in repr(shown)
+    assert "no: no &lt;engine&gt; here" in shown._repr_html_()
+    assert as_data(shown)["rows"][1] == {
+        "subject": "user", "native": "you", "container": "1000:1000", "differs": True
+    }  # fmt: skip
+    assert as_data(shown)["sides"][1]["refusal"] == "no <engine> here"
+
+
 def test_every_answer_is_json():
     stack, _, _ = small_stack()
     llm = stack.start("llama.cpp")

@@ -1,0 +1,104 @@
+"""The same start in both modes: what differs is marked, and a mode that is not possible says why."""
+
+from __future__ import annotations
+
+import pytest
+from worlds import DOCKER, NATIVE, NO_DOCKER, a_world
+
+from las_jupyter.core.errors import PlanRefused
+from las_jupyter.core.request import ComparedRow, Comparison, StartRequest
+from las_jupyter.core.states import Mode
+from las_jupyter.display.comparison import ReadableComparison
+from las_jupyter.display.data import as_data
+from las_jupyter.planning.compare import side, side_by_side
+from las_jupyter.planning.plan import decide
+from las_jupyter.planning.world import Engine, World
+
+BOTH = a_world(backends=(NATIVE, DOCKER), person=(1234, 1234))
+
+
+def compared(world: World = BOTH, **asked: object) -> Comparison:
+    request = StartRequest("llama.cpp")._replace(**asked)  # type: ignore[arg-type]
+    return side_by_side(request, "llama.cpp", tuple(side(request, world, mode) for mode in Mode))
+
+
+def row(comparison: Comparison, subject: str) -> ComparedRow:
+    return next(each for each in comparison.rows if each.subject == subject)
+
+
+def test_each_side_is_the_plan_of_that_mode():
+    native, container = compared().sides
+
+    assert native.plan == decide(StartRequest("llama.cpp", mode=Mode.NATIVE), BOTH)
+    assert container.plan == decide(StartRequest("llama.cpp", mode=Mode.CONTAINER), BOTH)
+
+
+def test_what_differs_is_marked_and_what_is_the_same_is_not():
+    comparison = compared(memory=10**9, cpus=1.5)
+
+    assert row(comparison, "user").differs
+    assert row(comparison, "memory limit") == (
+        "memory limit", "953.7 MiB, watched by us", "953.7 MiB, kept by the engine", True
+    )  # fmt: skip
+    assert row(comparison, "cpu limit").native == "1.5 cores, told, not enforced"
+    assert not row(comparison, "ready when").differs
+
+
+def test_every_question_about_a_container_has_a_row():
+    subjects = {each.subject for each in compared().rows}
+
+    assert subjects >= {
+        "runs", "arguments", "user", "network", "ports", "sees files", "writes to", "environment", "memory limit",
+        "cpu limit", "process limit", "shared memory", "capabilities", "new privileges", "system calls", "GPUs",
+        "ready when", "watched by", "stop", "memory needed",
+    }  # fmt: skip
+
+
+def test_a_mode_that_is_not_possible_says_why_and_what_cures_it_and_nothing_is_marked():
+    comparison = compared(a_world(backends=(NATIVE, NO_DOCKER)))
+
+    told = row(comparison, "possible").container
+    assert "the daemon does not answer" in told
+    assert "systemctl start docker" in told
+    assert row(comparison, "user").container == ""
+    assert not any(each.differs for each in comparison.rows)
+
+
+def test_without_any_mode_each_tells_its_own_reason():
+    nothing = Engine(None, why="llama-server is not installed", remedy="install it")
+
+    comparison = compared(a_world(backends=(NATIVE, NO_DOCKER), engine=nothing))
+
+    assert "llama-server is not installed" in row(comparison, "possible").native
+    assert "the daemon does not answer" in row(comparison, "possible").container
+
+
+def test_what_is_wrong_in_both_modes_is_refused_as_any_plan_is():
+    with pytest.raises(PlanRefused) as refused:
+        compared(args=("--host", "0.0.0.0"))
+
+    assert "would undo what was decided" in (refused.value.cause or "")
+
+
+def test_a_secret_of_the_environment_is_neither_in_the_text_nor_in_the_table_nor_in_the_data():
+    shown = ReadableComparison(*compared(env={"HF_TOKEN": "hf_secret", "THREADS": "<2>"}))
+
+    for text in (repr(shown), shown._repr_html_(), str(as_data(shown))):
+        assert "hf_secret" not in text
+        assert "HF_TOKEN=***" in text
+
+
+def test_the_table_of_a_notebook_holds_no_html_of_others():
+    shown = ReadableComparison(*compared(env={"X": "<img src=x>"}))
+
+    assert "<img" not in shown._repr_html_()
+    assert "&lt;img src=x&gt;" in shown._repr_html_()
+
+
+def test_the_text_fits_a_terminal_and_marks_what_differs():
+    lines = repr(ReadableComparison(*compared())).splitlines()
+
+    assert max(len(line) for line in lines) <= 118
+    assert any(line.startswith("≠ user") for line in lines)
+    assert any(line.startswith("  ready when") for line in lines)
+    assert "%las start llama.cpp --mode native" in lines[-1]

@@ -1,0 +1,85 @@
+"""Who a container runs as, and what of its manifest reaches it."""
+
+from __future__ import annotations
+
+import pytest
+from worlds import DOCKER, GIB, NATIVE, a_world, an_entry, an_entry_of
+
+from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.states import Mode
+from las_jupyter.manifests.catalog import bundled
+from las_jupyter.planning.plan import decide
+from las_jupyter.planning.world import Machine
+
+OWN = """
+name: own
+runtime: {modes: [container]}
+ports: [{default: 8080}]
+launch:
+  container: {image: "own:1", inner_port: 80%s}
+"""
+CONTAINERS = [each.manifest.name for each in bundled() if each.manifest.missing(Mode.CONTAINER) is None]
+
+
+def planned(more: str = "", mounts: tuple[str, ...] = (), **changes: object) -> StartPlan:
+    world = a_world(entry=an_entry_of(OWN % more), backends=(NATIVE, DOCKER), model=None, engine=None, **changes)
+    return decide(StartRequest("own", mounts=mounts), world)
+
+
+def user_of(plan: StartPlan) -> tuple[str | None, str]:
+    assert plan.spec.container is not None
+    return plan.spec.container.user, next(each.reason for each in plan.decisions if each.subject == "user")
+
+
+def test_a_manifest_without_a_user_runs_as_whoever_starts_it() -> None:
+    assert user_of(planned(person=(1234, 100)))[0] == "1234:100"
+
+
+def test_what_root_starts_does_not_run_as_root() -> None:
+    user, reason = user_of(planned(person=(0, 0)))
+
+    assert user == "1000:1000"
+    assert "nothing runs as root without a reason" in reason
+
+
+def test_a_user_that_the_manifest_names_is_taken() -> None:
+    assert user_of(planned(', user: "65532:65532"', person=(1234, 100)))[0] == "65532:65532"
+
+
+def test_the_images_own_user_is_kept_for_the_reason_the_manifest_gives() -> None:
+    user, reason = user_of(planned(", user: keep, user_reason: it writes to the home of root"))
+
+    assert (user, reason) == (None, "it writes to the home of root")
+
+
+def test_where_root_inside_is_the_person_it_is_root_only_to_write_to_their_folders() -> None:
+    rootless = DOCKER.__class__("docker", Mode.CONTAINER, maps_root=True)
+    world = {"person": (1234, 100), "backends": (NATIVE, rootless)}
+    entry = an_entry_of(OWN % "")
+
+    reading = decide(StartRequest("own"), a_world(entry=entry, model=None, engine=None, **world))
+    writing = decide(StartRequest("own", mounts=("/d:/d:rw",)), a_world(entry=entry, model=None, engine=None, **world))
+
+    assert user_of(reading)[0] == "1000:1000"
+    assert user_of(writing)[0] == "0:0"
+
+
+@pytest.mark.parametrize("module", CONTAINERS)
+def test_no_bundled_module_runs_as_root_in_a_container_without_saying_why(module: str) -> None:
+    machine = Machine(64.0, 256 * GIB, 200 * GIB, ("0",), "nvidia")
+    world = a_world(entry=an_entry(module), backends=(NATIVE, DOCKER), machine=machine)
+    plan = decide(StartRequest(module, mode=Mode.CONTAINER, gpus=("0",)), world)
+    user, reason = user_of(plan)
+
+    assert user != "0:0"
+    assert user is not None or "does not say why" not in reason
+
+
+def test_the_shared_memory_that_a_manifest_wants_is_given_to_its_container_alone() -> None:
+    world = a_world(entry=an_entry("vllm"), backends=(NATIVE, DOCKER))
+
+    container = decide(StartRequest("vllm", mode=Mode.CONTAINER), world)
+    native = decide(StartRequest("vllm", mode=Mode.NATIVE), world)
+
+    assert container.spec.limits.shm == 8_000_000_000
+    assert native.spec.limits.shm is None
