@@ -30,11 +30,16 @@ class Decision(NamedTuple):
 
 
 class Port(NamedTuple):
-    """A port of the module: ``host`` is what clients on 127.0.0.1 use, ``inner`` is the port inside a container."""
+    """
+    A port of the module: ``host`` is what clients on 127.0.0.1 use, ``inner`` is the port inside a container.
+
+    ``scheme`` is how an address of it begins.
+    """
 
     name: str
     host: int
     inner: int
+    scheme: str = "http"
 
 
 class Mount(NamedTuple):

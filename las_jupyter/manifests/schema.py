@@ -182,6 +182,7 @@ class Model(Strict):
 class PortRow(Strict):
     name: PortName = Field("http", description="how probes and argv call it")
     default: PortNumber = Field(description="the port on 127.0.0.1, when it is free")
+    scheme: str = Field("http", pattern=r"^[a-z][a-z0-9+.-]*$", description="how an address of it begins")
 
 
 class Http(Strict):

@@ -33,7 +33,7 @@ def choose_ports(request: StartRequest, world: World, mode: Mode, decisions: lis
             use = f"%las attach {request.module} --port {asked}" if asked in world.lookalikes else ""
             port, decision = _choose_port(row.name, asked, row.default, inner or None, world.ports, fallback, use=use)
         free = tuple(each for each in free if each != port.host)
-        chosen.append(port)
+        chosen.append(port._replace(scheme=row.scheme))
         decisions.append(decision)
     return tuple(chosen)
 

@@ -104,6 +104,11 @@ class Instance:
         return self._stack.secrets(self.name).get("api_key")
 
     @property
+    def password(self) -> str | None:
+        """The password that was generated for it, as databases take one; None where it takes none."""
+        return self._stack.secrets(self.name).get("password")
+
+    @property
     def log_path(self) -> str:
         """The file with every byte this start wrote."""
         return self.snapshot.log_path

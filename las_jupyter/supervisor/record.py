@@ -98,6 +98,10 @@ class Record:
         return None
 
 
+def _url(spec: LaunchSpec) -> str | None:
+    return f"{spec.ports[0].scheme}://127.0.0.1:{spec.ports[0].host}" if spec.ports else None
+
+
 def _first(spec: LaunchSpec, before: Snapshot | None) -> Snapshot:
     me = read_process(os.getpid())
     told = before or Snapshot(
@@ -106,6 +110,6 @@ def _first(spec: LaunchSpec, before: Snapshot | None) -> Snapshot:
     return told._replace(
         name=spec.name, module=spec.module, mode=spec.mode, backend=spec.backend, fingerprint=spec.fingerprint,
         model=spec.model, boot_id=boot_id(), ports=spec.ports, lifetime=spec.lifetime, warnings=(), supervised=True,
-        url=f"http://127.0.0.1:{spec.ports[0].host}" if spec.ports else None, supervisor_pid=os.getpid(),
+        url=_url(spec), supervisor_pid=os.getpid(),
         supervisor_ticks=me.ticks if me else None, supervisor_version=las_jupyter.__version__,
     )  # fmt: skip

@@ -131,13 +131,16 @@ def test_a_module_without_data_leaves_no_key_behind():
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 def test_a_real_redis_keeps_its_values_and_its_password():
     server = las.start("redis", port=0)
-    password = server.snapshot and json.loads(state("instances", "redis", "secrets.json").read_text())["password"]
+    password = server.password
+    assert password is not None
+    assert server.url == f"redis://127.0.0.1:{server.port}"
     assert b"+OK" in _told(server.port, password, "SET answer 42", "SAVE")
     server.stop()
     las.remove("redis")
 
     again = las.start("redis", port=0)
 
+    assert again.password == password
     assert b"42" in _told(again.port, password, "GET answer")
 
 
