@@ -12,6 +12,10 @@ _SIZE_UNITS = {
 _TIME_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
+_ENDLESS = float("inf")
+_LARGEST = 1e15
+
+
 def _split(text: str) -> tuple[float, str]:
     bare = text.strip().lower().replace("_", "")
     cut = len(bare)
@@ -19,8 +23,18 @@ def _split(text: str) -> tuple[float, str]:
         cut -= 1
     number = bare[:cut].strip()
     if not number or not all(c.isdigit() or c == "." for c in number):
-        raise ValueError(f"{text!r} is not a number with a unit")
-    return float(number), bare[cut:].strip()
+        raise ValueError(f"{_short(text)} is not a number with a unit")
+    try:
+        value = float(number)
+    except ValueError:
+        value = _ENDLESS  # 1.2.3, or a digit that is none to Python
+    if value == _ENDLESS:
+        raise ValueError(f"{_short(text)} is not a number with a unit")
+    return value, bare[cut:].strip()
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 def parse_size(text: str | int) -> int:
@@ -32,19 +46,29 @@ def parse_size(text: str | int) -> int:
     """
     if isinstance(text, int):
         return text
+    if not isinstance(text, str):
+        raise ValueError("it is no size; write it like 24GB or 512MiB")
     number, unit = _split(text)
     if unit not in _SIZE_UNITS:
-        raise ValueError(f"{text!r} has no size unit we know; write it like 24GB or 512MiB")
-    return int(number * _SIZE_UNITS[unit])
+        raise ValueError(f"{_short(text)} has no size unit we know; write it like 24GB or 512MiB")
+    size = number * _SIZE_UNITS[unit]
+    if size == _ENDLESS:
+        raise ValueError(f"{_short(text)} is not a number with a unit")
+    return int(size)
 
 
 def parse_duration(text: str | float) -> float:
     """Seconds meant by ``text``; a bare number is seconds. Raises ``ValueError``."""
     if isinstance(text, (int, float)):
+        # Not a number compares with nothing, and what counts in seconds has no end.
+        if not -_LARGEST < text < _LARGEST:
+            raise ValueError(f"{_short(str(text))} is no duration; write it like 30s or 5m")
         return float(text)
+    if not isinstance(text, str):
+        raise ValueError("it is no duration; write it like 30s or 5m")
     number, unit = _split(text)
     if unit not in _TIME_UNITS:
-        raise ValueError(f"{text!r} has no time unit we know; write it like 30s or 5m")
+        raise ValueError(f"{_short(text)} has no time unit we know; write it like 30s or 5m")
     return number * _TIME_UNITS[unit]
 
 

@@ -14,6 +14,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
+_LARGEST = 10**300
+_ENDLESS = float("inf")
 _HINTS: dict[type, dict[str, Any]] = {}
 
 
@@ -78,7 +80,9 @@ def _build(kind: Any, data: Any, where: str) -> Any:
 
 def _build_scalar(kind: Any, data: Any, where: str) -> Any:
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+        data = float(data) if abs(data) < _LARGEST else _ENDLESS
+    if isinstance(data, float) and not -_ENDLESS < data < _ENDLESS:
+        raise ValueError(f"{where} is no number")
     if kind is type(None):
         kind = types.NoneType
     if type(data) is not kind:

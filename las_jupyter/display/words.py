@@ -13,6 +13,7 @@ from las_jupyter.core.states import HealthState, ProcessState
 SHAPES = {"healthy": "●", "loading": "◌", "unknown": "◌", "unhealthy": "▲", "failed": "■", "stopped": "–"}
 """One shape for each light, so that it can be read without its colour."""
 
+_LONGEST_SLIP = 100
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
@@ -23,6 +24,12 @@ _CONTROL = re.compile(
 def plain(text: str) -> str:
     """``text`` without escape sequences and control characters; tabs and line ends stay."""
     return _CONTROL.sub("", text)
+
+
+def short(value: object, width: int = 60) -> str:
+    """``value`` as Python writes it, for a sentence about it."""
+    text = repr(value)
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def one_line(text: str, width: int = 0) -> str:
@@ -66,12 +73,17 @@ def clock(at: float | None) -> str:
     """A moment as local wall clock time with the day, to the second; empty for None."""
     if at is None:
         return ""
-    return datetime.datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        return datetime.datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, OSError, ValueError):
+        return "at no time"  # a damaged file may say anything
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was most likely meant, or None."""
     bare = _bare(word)
+    if len(bare) > _LONGEST_SLIP:
+        return None
     candidates = sorted(known)
     costs = [(_typing_cost(bare, _bare(candidate)), candidate) for candidate in candidates]
     close = [each for each in costs if each[0] <= max(2.0, 0.7 * len(bare))]

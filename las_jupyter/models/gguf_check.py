@@ -19,8 +19,15 @@ _SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 1
 _UINT32, _STRING, _ARRAY = 4, 8, 9
 
 
+_DIMENSIONS_AT_MOST = 8
+
+
 class _TooShort(Exception):
     """The file ends inside its own header."""
+
+
+class _Senseless(Exception):
+    """The header says what no model can be; the message says what."""
 
 
 def check_gguf(path: str | Path) -> None:
@@ -52,6 +59,10 @@ def _check(path: Path, size: int, edition: tuple[int, ...]) -> None:  # noqa: AR
         raise InvalidModel(f"{path} cannot be read", cause=error.strerror or str(error)) from error
     except _TooShort:
         raise _truncated(path, size, None) from None
+    except _Senseless as error:
+        raise InvalidModel(
+            f"the header of {path} is damaged", cause=str(error), remedy="download the model again"
+        ) from None
     if size < needed:
         raise _truncated(path, size, needed)
 
@@ -86,7 +97,10 @@ class _Header:
     def _tensor_end(self) -> int:
         self._string()
         weights = 1
-        for _ in range(self._number("<I")):
+        dimensions = self._number("<I")
+        if dimensions > _DIMENSIONS_AT_MOST:
+            raise _Senseless(f"a tensor has {dimensions:,} dimensions")
+        for _ in range(dimensions):
             weights *= self._number("<Q")
         # A type of tomorrow counts one byte: never call a good file short.
         per_block, block_bytes = BLOCKS.get(self._number("<I"), (max(weights, 1), 1))
@@ -121,8 +135,7 @@ class _Header:
             if item == _STRING:
                 self._skip_strings(count)
                 return
-            for _ in range(count):
-                self._skip(item)
+            raise _Senseless(f"a list is of the unknown type {item}")
         elif kind in _SCALAR_BYTES:
             self._move(_SCALAR_BYTES[kind])
         else:

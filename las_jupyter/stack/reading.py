@@ -11,10 +11,11 @@ from las_jupyter.core.errors import BadRequest, NoSuchInstance
 from las_jupyter.core.quantities import parse_duration
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.text import LogText
-from las_jupyter.display.words import plain
+from las_jupyter.display.words import plain, short
 from las_jupyter.stack.rooms import Manager
 
 TAIL_LINES = 100
+_LAST_MOMENT = 1e12
 
 
 def read_log(
@@ -41,32 +42,36 @@ def _pattern(grep: str | None) -> re.Pattern[str] | None:
         return None
     try:
         return re.compile(grep)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise BadRequest(
-            f"{grep!r} is not a regular expression.",
+            f"{short(grep)} is not a regular expression.",
             cause=str(error),
-            remedy=f"to look for these characters: {re.escape(grep)}",
+            remedy=f"to look for these characters: {short(re.escape(grep))[1:-1]}",
         ) from error
 
 
-def moment(since: str | float, now: float) -> float:
+def moment(since: object, now: float) -> float:
     """
     Seconds since the epoch meant by ``since``: a number is one already, ``10m`` is that long ago, else an ISO time.
 
     A time without a zone is local. Raises ``BadRequest``.
     """
+    refusal = BadRequest(
+        f"since cannot be {short(since)}.", cause="it is a duration or a time", remedy="write 10m or 2026-01-31T14:05"
+    )
     if not isinstance(since, str):
-        return float(since)
+        # What is not equal to itself is no number.
+        if isinstance(since, int | float) and since == since and abs(since) < _LAST_MOMENT:
+            return float(since)
+        raise refusal
     try:
         return now - parse_duration(since)
     except ValueError:
         pass
     try:
         return datetime.datetime.fromisoformat(since).timestamp()
-    except ValueError:
-        raise BadRequest(
-            f"since cannot be {since!r}.", cause="it is a duration or a time", remedy="write 10m or 2026-01-31T14:05"
-        ) from None
+    except (ValueError, OverflowError, OSError):
+        raise refusal from None
 
 
 def follow_lines(manager: Manager, name: str, tail: int) -> Iterator[str]:

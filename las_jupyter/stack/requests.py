@@ -12,9 +12,10 @@ from las_jupyter.core.errors import BadRequest
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Lifetime, Mode, RestartPolicy
-from las_jupyter.display.words import nearest
+from las_jupyter.display.words import nearest, short
 
 E = TypeVar("E", bound=StrEnum)
+_MOST_CORES = 1e6
 Word = str | os.PathLike[str]
 
 
@@ -62,36 +63,62 @@ def option_parameters() -> list[inspect.Parameter]:
 def start_request(module: Word, options: StartOptions) -> StartRequest:
     """The request these words make. Raises ``BadRequest`` naming the argument."""
     return StartRequest(
-        module=os.fspath(module),
-        name=options.get("name"),
-        model=_path(options.get("model")),
+        module=_path(module, "module") or "",
+        name=_text(options.get("name"), "name"),
+        model=_path(options.get("model"), "model"),
         mode=_maybe(Mode, options.get("mode"), "mode"),
-        engine=options.get("engine"),
-        engine_python=_path(options.get("engine_python")),
+        engine=_text(options.get("engine"), "engine"),
+        engine_python=_path(options.get("engine_python"), "engine_python"),
         port=_port(options.get("port")),
         gpus=gpu_ids(options.get("gpus")),
         memory=_size(options.get("memory")),
         cpus=_cores(options.get("cpus")),
-        env={str(key): str(value) for key, value in (options.get("env") or {}).items()},
+        env=_variables(options.get("env")),
         args=_words(options.get("args") or (), "args"),
         mounts=_words(options.get("mounts") or (), "mounts"),
         restart=_maybe(RestartPolicy, options.get("restart"), "restart"),
         grace=_seconds(options.get("grace"), "grace"),
         timeout=_seconds(options.get("timeout"), "timeout"),
         lifetime=_one_of(Lifetime, options.get("lifetime", "detached"), "lifetime"),
-        overcommit=options.get("overcommit", False),
-        share_gpu=options.get("share_gpu", False),
-        expose=options.get("expose", False),
+        overcommit=_flag(options.get("overcommit", False), "overcommit"),
+        share_gpu=_flag(options.get("share_gpu", False), "share_gpu"),
+        expose=_flag(options.get("expose", False), "expose"),
     )
 
 
-def _path(word: Word | None) -> str | None:
-    return None if word is None else os.fspath(word)
+def _path(word: Word | None, what: str) -> str | None:
+    if word is None or isinstance(word, str):
+        return word
+    if isinstance(word, os.PathLike):
+        return os.fsdecode(word)
+    raise BadRequest(f"{what} cannot be {short(word)}.", cause="it is text or a path")
+
+
+def _text(word: str | None, what: str) -> str | None:
+    if word is None or isinstance(word, str):
+        return word
+    raise BadRequest(f"{what} cannot be {short(word)}.", cause="it is text")
+
+
+def _flag(given: object, what: str) -> bool:
+    if isinstance(given, bool):
+        return given
+    raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is True or False")
+
+
+def _variables(given: Mapping[str, str] | None) -> dict[str, str]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise BadRequest(f"env cannot be {short(given)}.", cause="it is a table, as env={'NAME': 'value'}")
+    return {str(key): str(value) for key, value in given.items()}
 
 
 def _words(given: Sequence[str | int | float], what: str) -> tuple[str, ...]:
     if isinstance(given, str):
         raise BadRequest(f"{what} cannot be one string.", remedy=f"write a list: {what}={given.split()!r}")
+    if not isinstance(given, Sequence):
+        raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is a list of words")
     return tuple(str(word) for word in given)
 
 
@@ -105,6 +132,8 @@ def gpu_ids(asked: int | str | Iterable[int | str] | None) -> tuple[str, ...] | 
         return None
     if isinstance(asked, int):
         asked = str(asked)
+    if not isinstance(asked, str) and not isinstance(asked, Iterable):
+        raise BadRequest(f"gpus cannot be {short(asked)}.", cause="it is 0, [0, 1], all or none")
     words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
     ids = tuple(word.strip() for word in words if word.strip())
     return () if ids == ("none",) else ids
@@ -116,7 +145,7 @@ def _one_of(kind: type[E], word: str, what: str) -> E:
     except ValueError:
         near = nearest(str(word), list(kind))
         raise BadRequest(
-            f"{what} cannot be {word!r}.",
+            f"{what} cannot be {short(word)}.",
             cause=f"it is one of: {', '.join(kind)}",
             remedy=f"did you mean {near}?" if near else None,
         ) from None
@@ -127,13 +156,15 @@ def _port(port: int | None) -> int | None:
         return None
     if type(port) is int and 0 <= port < 65536:
         return port
-    raise BadRequest(f"port cannot be {port!r}.", cause="a port is a number from 1 to 65535, or 0 for a free one")
+    raise BadRequest(f"port cannot be {short(port)}.", cause="a port is a number from 1 to 65535, or 0 for a free one")
 
 
-def _cores(cpus: float | None) -> float | None:
-    if cpus is None or (not isinstance(cpus, bool | str) and cpus > 0):
-        return None if cpus is None else float(cpus)
-    raise BadRequest(f"cpus cannot be {cpus!r}.", cause="it is a number of cores above 0, as 1.5")
+def _cores(cpus: object) -> float | None:
+    if cpus is None:
+        return None
+    if isinstance(cpus, int | float) and not isinstance(cpus, bool) and 0 < cpus < _MOST_CORES:
+        return float(cpus)
+    raise BadRequest(f"cpus cannot be {short(cpus)}.", cause="it is a number of cores above 0, as 1.5")
 
 
 def _size(size: int | str | None) -> int | None:
@@ -142,9 +173,9 @@ def _size(size: int | str | None) -> int | None:
     try:
         value = parse_size(size)
     except ValueError as error:
-        raise BadRequest(f"memory cannot be {size!r}.", cause=str(error)) from None
+        raise BadRequest(f"memory cannot be {short(size)}.", cause=str(error)) from None
     if value <= 0:
-        raise BadRequest(f"memory cannot be {size!r}.", cause="it is a size above 0, as 8GB")
+        raise BadRequest(f"memory cannot be {short(size)}.", cause="it is a size above 0, as 8GB")
     return value
 
 
@@ -154,7 +185,7 @@ def _seconds(span: float | str | None, what: str) -> float | None:
     try:
         value = parse_duration(span)
     except ValueError as error:
-        raise BadRequest(f"{what} cannot be {span!r}.", cause=str(error)) from None
+        raise BadRequest(f"{what} cannot be {short(span)}.", cause=str(error)) from None
     if value < 0:
-        raise BadRequest(f"{what} cannot be {span!r}.", cause="it is a duration, as 30s")
+        raise BadRequest(f"{what} cannot be {short(span)}.", cause="it is a duration, as 30s")
     return value

@@ -89,7 +89,7 @@ def _read_secrets(paths: StatePaths, name: str) -> dict[str, str]:
     data = read_bytes(paths.secrets(name))
     try:
         return {str(key): str(value) for key, value in json.loads(data or b"{}").items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise StateDamaged(f"The secrets of {name} cannot be read.", remedy=f"%las rm {name}") from None
 
 
@@ -100,12 +100,17 @@ def _rebuilt(spec: LaunchSpec, journal: tuple[EventRecord, ...]) -> Snapshot | N
     last = journal[-1]
     launched = next((record for record in reversed(journal) if record.event == "Launched"), last)
     ready = any(record.event == "BecameReady" and record.generation == last.generation for record in journal)
-    state = ProcessState(last.after)
+    try:
+        state = ProcessState(last.after)
+    except ValueError:
+        # Said in words of another version: whether it runs is asked of its process then.
+        state = ProcessState.RUNNING
     number = launched.data.get("id", "")
+    pid = int(number) if number.isascii() and number.isdigit() and len(number) < 12 else None
     return Snapshot(
         spec.name, spec.module, spec.mode, spec.backend, state, last.reason, generation=last.generation,
         created_at=journal[0].at, started_at=launched.at, ready_at=launched.at if ready else None,
-        log_path=launched.data.get("log", ""), pid=int(number) if number.isdigit() else None,
+        log_path=launched.data.get("log", ""), pid=pid,
         ref_token=launched.data.get("token", ""),
     )  # fmt: skip
 
