@@ -82,6 +82,21 @@ SAYINGS = (
         "correct launch.container.argv in the manifest",
     ),
     Saying(
+        r"invalid reference format",
+        "the name of its image is none: {0}",
+        "correct launch.container.image in the manifest; one looks like docker.io/library/redis:7",
+    ),
+    Saying(
+        r"working directory '(\S+)' is invalid|workdir \"(\S+?)\" does not exist",
+        "its working directory {1} is not in the image",
+        "correct launch.container.workdir in the manifest, a path from / on",
+    ),
+    Saying(
+        r"invalid (?:mount|container) path:? ['\"](\S+?)['\"]",
+        "a mount is to be seen at {1}, which is no path from / on",
+        "--mount SOURCE:/absolute/path",
+    ),
+    Saying(
         r"permission denied", "the engine was not permitted: {0}", "%las doctor says what is missing"
     ),
     Saying(r"no space left on device", "the engine's disk is full", "docker system prune, or podman system prune"),

@@ -21,6 +21,7 @@ from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.allowed import check_exposure, check_model_size, warn_exposed
 from las_jupyter.planning.arguments import check_arguments, check_environment
+from las_jupyter.planning.container_engines import engine_decision
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
@@ -174,6 +175,7 @@ def _container(
     world: World, backend: Backend, gpus: Gpus, mounts: tuple[Mount, ...], decisions: list[Decision]
 ) -> ContainerSpec:
     manifest = world.entry.manifest
+    decisions.append(engine_decision(world, backend))
     writes = any(mount.writable for mount in mounts)
     user = choose_user(lower.container(manifest), world.person, backend, writes=writes, decisions=decisions)
     return lower.container_spec(manifest, gpus.vendor, user)

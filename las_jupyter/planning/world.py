@@ -77,7 +77,8 @@ class World:
     are any free ones, ``next_ports`` the next free one after a module's own that is taken; ``kept_ports`` are those
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
-    are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks.
+    are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
+    ``container_engine`` the setting of that name.
     """
 
     entry: Entry
@@ -103,3 +104,4 @@ class World:
     cpu_limit: float | None = None
     pids_limit: int | None = None
     person: tuple[int, int] = (0, 0)
+    container_engine: str = "auto"

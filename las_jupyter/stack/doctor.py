@@ -24,6 +24,7 @@ from las_jupyter.display.table import Table
 from las_jupyter.engines.find import FoundEngine
 from las_jupyter.manifests.catalog import load_catalog
 from las_jupyter.models.cache import default_cache_dir
+from las_jupyter.planning.container_engines import ORDER
 from las_jupyter.resources import machine
 from las_jupyter.settings.load import load_settings
 from las_jupyter.stack.engine_of import engine_of
@@ -31,7 +32,8 @@ from las_jupyter.state.paths import default_paths
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Catalog, Entry
-    from las_jupyter.settings.load import LoadedSettings
+    from las_jupyter.planning.container_engines import ORDER
+from las_jupyter.settings.load import LoadedSettings
 
 _LITTLE_SPACE = 2 * 10**9
 
@@ -114,7 +116,7 @@ def _gpus() -> Iterator[Finding]:
 def _backends() -> Iterator[Finding]:
     settings = load_settings()
     yield _backend("native", "runtime.native_enabled", allowed=settings.runtime.native_enabled)
-    for name in ("docker", "podman"):
+    for name in ORDER:
         yield _backend(name, "runtime.docker_enabled", allowed=settings.runtime.docker_enabled)
 
 

@@ -12,6 +12,7 @@ from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefu
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
+from las_jupyter.planning.container_engines import ANY, ORDER
 from las_jupyter.planning.plan import instance_name
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
 from las_jupyter.policy.load import load_policies
@@ -63,6 +64,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         pids_limit=settings.limits.pids,
         policy=policy,
         person=(os.getuid(), os.getgid()),
+        container_engine=str(settings.runtime.container_engine),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
 
@@ -107,7 +109,7 @@ def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
     from las_jupyter.backends.table import BACKENDS, load_backend
 
     wanted = str(settings.runtime.container_engine)
-    order = [wanted] if wanted != "auto" else ["docker", "podman"]
+    order = (wanted,) if wanted != ANY else ORDER
     found = []
     for name in order:
         if name not in BACKENDS:
