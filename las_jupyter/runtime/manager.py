@@ -64,9 +64,11 @@ class Manager:
 
     # ---- starting
 
-    def start(self, spec: LaunchSpec, secrets: dict[str, str]) -> Started:
+    def start(self, spec: LaunchSpec, secrets: dict[str, str], on_change: OnChange | None = None) -> Started:
         """
         Launch ``spec`` under a supervisor of its own; returns after the module's first instruction.
+
+        ``on_change`` is told how it stands as long as that takes: an image may have to be fetched.
 
         Raises ``InstanceConflict`` when the name runs with another spec, ``LaunchFailed`` when it cannot be started.
         """
@@ -76,6 +78,9 @@ class Manager:
         make_private(folder)
         lock = Lock(self.paths.start_lock(spec.name))
         if not lock.acquire(wait=_START_LOCK_WAIT):
+            running = self._alive(spec.name)
+            if running is not None and running.fetching:
+                return self._reuse(running, spec)  # the start under way fetches its image, which may take an hour
             raise InstanceConflict(f"Another start of {spec.name} is under way.", remedy="%las status")
         try:
             running = self._alive(spec.name)
@@ -83,7 +88,8 @@ class Manager:
                 return self._reuse(running, spec)
             _check_ports(spec)
             self._write_spec(spec, secrets)
-            said = spawn(self.paths, spec.name, spec.mode, "start")
+            told = self._telling(spec.name, on_change) if on_change else None
+            said = spawn(self.paths, spec.name, spec.mode, "start", told)
             if said.get("busy"):
                 return self._reuse(self._of_another_start(spec.name), spec)
         finally:
@@ -91,6 +97,14 @@ class Manager:
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
+
+    def _telling(self, name: str, on_change: OnChange) -> Callable[[], None]:
+        def tell() -> None:
+            found = read_value(self.paths.state(name), Snapshot)
+            if found is not None and found.state.alive and found.fetching is not None:
+                on_change(found)
+
+        return tell
 
     def _of_another_start(self, name: str) -> Snapshot:
         """A supervisor was there first: one of a start whose client was interrupted, or one that is about to end."""
