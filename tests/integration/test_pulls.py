@@ -14,6 +14,7 @@ from registry import Registry
 from small_house import Listener
 
 from las_jupyter.core.errors import LasError, LaunchFailed
+from las_jupyter.core.request import StartPlan
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import ProcessState
 from las_jupyter.stack.stack import Stack
@@ -114,6 +115,24 @@ def test_a_fetch_is_told_layer_by_layer_and_the_instance_knows_its_image(registr
     after = Stack().snapshot("puller")
     assert (after.image, after.fetching) == (registry.exact, None)
     assert f"puller runs the image {registry.exact}" in repr(Stack().status("puller"))
+
+
+def test_a_plan_says_whether_the_image_is_here_and_which_one_it_is(registry: Registry, tmp_path: Path) -> None:
+    start = Start(tmp_path, registry.image)
+
+    def reason(plan: StartPlan) -> str:
+        return next(each.reason for each in plan.decisions if each.subject == "image")
+
+    before = start.stack.plan(str(start.manifest))
+    start.start()
+    start.done()
+    after = start.stack.plan(str(start.manifest))
+    compared = start.stack.plan(str(start.manifest), compare=True)
+
+    assert (before.image, reason(before)) == (None, "it is not here yet, will be pulled")
+    assert (after.image, reason(after)) == (registry.exact, f"it is here as {registry.exact}")
+    assert before.spec.fingerprint == after.spec.fingerprint
+    assert registry.exact in repr(compared).replace("\n", "").replace(" ", "")
 
 
 def test_a_stop_ends_a_fetch_at_once(registry: Registry, engine: str, tmp_path: Path) -> None:
