@@ -76,11 +76,11 @@ class Manager:
         folder = self.paths.instance(spec.name)
         make_private(self.paths.instances)
         make_private(folder)
+        fetching = self._fetching(spec.name)
+        if fetching is not None:
+            return self._reuse(fetching, spec)
         lock = Lock(self.paths.start_lock(spec.name))
         if not lock.acquire(wait=_START_LOCK_WAIT):
-            running = self._alive(spec.name)
-            if running is not None and running.fetching:
-                return self._reuse(running, spec)  # the start under way fetches its image, which may take an hour
             raise InstanceConflict(f"Another start of {spec.name} is under way.", remedy="%las status")
         try:
             running = self._alive(spec.name)
@@ -97,6 +97,13 @@ class Manager:
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
+
+    def _fetching(self, name: str) -> Snapshot | None:
+        """The instance while the start under way fetches its image, which may take an hour: too long for a lock."""
+        found = read_value(self.paths.state(name), Snapshot)
+        if found is None or found.fetching is None or not found.state.alive:
+            return None
+        return found if is_held(self.paths.lock(name)) else None
 
     def _telling(self, name: str, on_change: OnChange) -> Callable[[], None]:
         def tell() -> None:

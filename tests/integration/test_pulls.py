@@ -153,12 +153,16 @@ def test_a_stop_ends_a_fetch_at_once(registry: Registry, engine: str, tmp_path: 
 
 
 def test_a_second_client_waits_for_the_same_fetch(registry: Registry, tmp_path: Path) -> None:
-    registry.rate = 2**20
+    registry.rate = 2**17
     first = Start(tmp_path, registry.image)
     first.start()
     half_fetched()
     second = Start(tmp_path, registry.image)
     second.start()
+    eventually(lambda: second.listener.updates, "the second one is told how far it is")
+    assert Stack().snapshot("puller").fetching
+    assert "Reusing puller" in second.listener.notes[0]
+    registry.rate = None
 
     assert (first.done().error, second.done().error) == (None, None)
     assert Stack().snapshot("puller").generation == 1
