@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,6 +167,37 @@ def test_a_second_client_waits_for_the_same_fetch(registry: Registry, tmp_path: 
 
     assert (first.done().error, second.done().error) == (None, None)
     assert Stack().snapshot("puller").generation == 1
+
+
+def test_a_restart_begins_the_fetch_again(registry: Registry, tmp_path: Path) -> None:
+    registry.rate = 2**16
+    start = Start(tmp_path, registry.image)
+    start.start()
+    half_fetched()
+    again = threading.Thread(target=lambda: Stack().restart("puller"), daemon=True)
+    again.start()
+    eventually(lambda: Stack().snapshot("puller").generation == 2, "it begins again")
+    registry.rate = None
+    again.join(40)
+
+    assert start.done().error is None
+    after = Stack().snapshot("puller")
+    assert (after.state, after.generation, after.image) == (ProcessState.RUNNING, 2, registry.exact)
+
+
+def test_a_supervisor_that_dies_leaves_nobody_fetching(registry: Registry, engine: str, tmp_path: Path) -> None:
+    registry.rate = 2**15
+    start = Start(tmp_path, registry.image)
+    start.start()
+    pid = half_fetched().supervisor_pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    start.done()
+
+    eventually(lambda: not registry.sending, "nobody fetches any more", within=15)
+    after = eventually(lambda: Stack().snapshot("puller"), "a new supervisor looked")
+    assert (after.state, after.fetching) == (ProcessState.FAILED, None)
+    assert start.error is not None
 
 
 def test_a_tag_that_does_not_exist_is_said_in_a_sentence(registry: Registry, engine: str, tmp_path: Path) -> None:
