@@ -68,7 +68,7 @@ class SmallManager:
             state=ProcessState.RUNNING, ready_at=NOW, health=Health(HealthState.HEALTHY, "HTTP 200", None, NOW)
         )
 
-    def start(self, spec: LaunchSpec, secrets: dict[str, str]) -> Started:
+    def start(self, spec: LaunchSpec, secrets: dict[str, str], on_change: Any = None) -> Started:
         self.calls.append(("start", spec))
         old = self.known.get(spec.name)
         if old is not None and old.state.alive:

@@ -28,6 +28,7 @@ from las_jupyter.backends.oci import (
     ImageFacts,
     OnPull,
     PullProgress,
+    exact_name,
 )
 from las_jupyter.backends.oci_backend import OciBackend
 from las_jupyter.backends.oci_logs import Collector, Sink
@@ -117,8 +118,9 @@ class DockerEngine:
         config = told.get("Config") or {}
         digest = next((each.partition("@")[2] for each in told.get("RepoDigests") or []), told["Id"])
         return ImageFacts(
-            told["Id"], digest, told.get("Architecture", ""), config.get("User") or "", bool(config.get("Healthcheck"))
-        )
+            told["Id"], digest, told.get("Architecture", ""), config.get("User") or "", bool(config.get("Healthcheck")),
+            exact_name(reference, told.get("RepoDigests") or [], told["Id"]),
+        )  # fmt: skip
 
     def pull(self, reference: str, on_progress: OnPull) -> None:
         with self._api(600.0) as api:
@@ -133,6 +135,9 @@ class DockerEngine:
                         int(detail.get("current") or 0), int(detail.get("total") or 0),
                     )
                 )  # fmt: skip
+
+    def give_up_pull(self) -> None:
+        """The engine ends it when its client goes away: at the next word of progress, or with this process."""
 
     def create(self, options: CreateOptions, folder: str) -> str:
         with self._api() as api:

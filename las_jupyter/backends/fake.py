@@ -121,6 +121,7 @@ class FakeRunning:
         self.enforcement: dict[str, str] = {"memory": "none"} if module.spec.limits.memory else {}
         self.pid: int | None = None
         self.container_id: str | None = module.id
+        self.image: str | None = None
 
     @property
     def ref(self) -> InstanceRef:

@@ -94,6 +94,7 @@ class NativeRunning:
         self._epoll = select.epoll()
         self.enforcement: dict[str, str] = {"memory": "watched"} if spec.limits.memory else {}
         self.container_id: str | None = None
+        self.image: str | None = None
         if pidfd is not None:
             self._epoll.register(pidfd, select.EPOLLIN)
         else:

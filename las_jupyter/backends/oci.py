@@ -7,7 +7,7 @@ Every restriction stands in ``create_options`` and nowhere else; an engine only 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from las_jupyter.core.backend import StartFiles, Unavailable
@@ -32,13 +32,18 @@ class EngineUnreachable(EngineError):
 
 
 class ImageFacts(NamedTuple):
-    """An image that is here. ``digest`` is the registry's where it came from one, else the image's id."""
+    """
+    An image that is here. ``digest`` is the registry's where it came from one, else the image's id.
+
+    ``name`` is what it can be had by again: ``repository@sha256:…``, or the id where no registry has it.
+    """
 
     id: str
     digest: str
     architecture: str
     user: str
     health: bool
+    name: str = ""
 
 
 class ContainerFacts(NamedTuple):
@@ -102,6 +107,20 @@ class PullProgress(NamedTuple):
 OnPull = Callable[[PullProgress], None]
 
 
+def exact_name(reference: str, digests: Sequence[str], identity: str) -> str:
+    """Which of the image's ``repository@sha256:…`` names is of ``reference``'s repository; else any; else its id."""
+    own = _repository(reference)
+    return next((each for each in digests if _repository(each) == own), digests[0] if digests else identity)
+
+
+def _repository(reference: str) -> str:
+    """Without tag and digest, and without what Docker leaves out of its own names."""
+    name = reference.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    name = head if colon and "/" not in tag else name
+    return name.removeprefix("docker.io/").removeprefix("library/")
+
+
 class Engine(Protocol):
     """What a container engine is asked. Every method may raise ``EngineError`` and may block."""
 
@@ -121,7 +140,10 @@ class Engine(Protocol):
         """The image if it is here."""
 
     def pull(self, reference: str, on_progress: OnPull) -> None:
-        """Fetch the image."""
+        """Fetch the image. What ``on_progress`` raises ends it."""
+
+    def give_up_pull(self) -> None:
+        """End the pull that another thread waits for, as soon as that can be done."""
 
     def create(self, options: CreateOptions, folder: str) -> str:
         """Make the container and return its id; ``folder`` is private and may hold short-lived files."""

@@ -18,27 +18,21 @@ from las_jupyter.backends.oci import (
     EngineError,
     EngineUnreachable,
     ImageFacts,
-    PullProgress,
     container_name,
     create_options,
 )
 from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import Collector, Sink
+from las_jupyter.backends.oci_pull import pull
 from las_jupyter.backends.oci_running import OciRunning, is_of_container
 from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
-from las_jupyter.core.wire import to_json
 from las_jupyter.limits.tree import members
-from las_jupyter.state.files import write_atomic
-
-PULL_FILE = "pull.json"
-"""In the instance's folder while an image is fetched: one object a layer, newest words."""
 
 _INITS = ("docker-init", "tini", "catatonit", "podman-init")
 _FIRST_WORDS = 3.0
 _NO_PROGRAM = re.compile(r"(?:tini|catatonit).*?(?:exec (\S+) failed|failed to exec \S+): (.*)")
-_PULL_EVERY = 0.2
 
 
 class CollectingEngine(Engine, Protocol):
@@ -107,6 +101,7 @@ class OciBackend:
             engine, facts, f"{start}@{engine.endpoint}", Sink(files.log_path, files.log_fd),
             enforcement=_enforcement(engine, spec),
             health_every=min(spec.live.every, 2.0) if image and image.health and not own_probe else None,
+            image=image.name if image else None,
         )  # fmt: skip
 
     def _image(self, engine: CollectingEngine, spec: LaunchSpec, files: StartFiles) -> ImageFacts:
@@ -129,40 +124,11 @@ class OciBackend:
         return found
 
     def _pulled(self, engine: CollectingEngine, spec: LaunchSpec, reference: str, files: StartFiles) -> ImageFacts:
-        progress = _PullFile(files.instance_dir)
-        try:
-            engine.pull(reference, progress.take)
-        except EngineUnreachable:
-            raise
-        except EngineError as error:
-            raise _no_image(spec, engine.name, reference, f"and it cannot be fetched: {error}") from error
-        finally:
-            progress.close()
+        pull(engine, reference, files.instance_dir, spec.name, files.meanwhile)
         found = engine.image(reference)
         if found is None:
             raise _no_image(spec, engine.name, reference, "though it was fetched")
         return found
-
-
-class _PullFile:
-    """Where a pull stands, layer by layer, as data for whoever shows it."""
-
-    def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, PULL_FILE)
-        self._layers: dict[str, PullProgress] = {}
-        self._written = 0.0
-
-    def take(self, progress: PullProgress) -> None:
-        self._layers[progress.layer] = progress
-        if time.monotonic() - self._written >= _PULL_EVERY:
-            self._written = time.monotonic()
-            write_atomic(self._path, to_json(tuple(self._layers.values())).encode())
-
-    def close(self) -> None:
-        try:
-            os.unlink(self._path)
-        except OSError:
-            pass
 
 
 def _no_image(spec: LaunchSpec, engine: str, reference: str, why: str) -> LaunchFailed:

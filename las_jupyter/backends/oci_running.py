@@ -39,11 +39,12 @@ class OciRunning:
 
     def __init__(
         self, engine: CollectingEngine, facts: ContainerFacts, token: str, sink: Sink, *,
-        enforcement: dict[str, str], health_every: float | None,
+        enforcement: dict[str, str], health_every: float | None, image: str | None = None,
     ) -> None:  # fmt: skip
         self._engine, self._facts, self._sink = engine, facts, sink
         self.ref = InstanceRef(engine.name, facts.id, token)
         self.container_id: str | None = facts.id
+        self.image = image
         self.enforcement = enforcement
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)

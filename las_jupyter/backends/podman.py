@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import re
 import resource
 import shutil
+import struct
 import subprocess
+import termios
 from typing import Any
 
 from las_jupyter.backends.docker import facts
@@ -21,16 +25,21 @@ from las_jupyter.backends.oci import (
     ImageFacts,
     OnPull,
     PullProgress,
+    exact_name,
 )
 from las_jupyter.backends.oci_backend import OciBackend
 from las_jupyter.backends.oci_logs import Collector, FileCollector, Sink
 from las_jupyter.core.backend import Unavailable
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Gpus
+from las_jupyter.core.quantities import parse_size
 from las_jupyter.state.files import write_atomic
 
 _PATIENCE = 60.0
 _QUICK = 1.9
+_COLUMNS = 240
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{6,64})\s*((?:\[[^\]]*\]\s*([\d.]+\w+) / ([\d.]+\w+))?.*)")
 _GONE = ("no such container", "no container with name or id", "no such object")
 
 
@@ -42,6 +51,7 @@ class PodmanEngine:
 
     def __init__(self) -> None:
         self._containers = ""
+        self._pulling: subprocess.Popen[bytes] | None = None
 
     def _run(self, *words: str, timeout: float = _PATIENCE, cwd: str | None = None) -> str:
         try:
@@ -103,23 +113,36 @@ class PodmanEngine:
         return ImageFacts(
             told["Id"], told.get("Digest") or told["Id"], told.get("Architecture", ""), config.get("User") or "",
             bool(told.get("HealthCheck") or config.get("Healthcheck")),
+            exact_name(reference, told.get("RepoDigests") or [], told["Id"]),
         )  # fmt: skip
 
     def pull(self, reference: str, on_progress: OnPull) -> None:
-        """Podman tells its layers as lines on its error stream."""
-        child = subprocess.Popen(
-            ["podman", "pull", reference], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            cwd="/",
-        )  # fmt: skip
-        assert child.stderr is not None
-        lines = []
-        for raw in child.stderr:
-            line = raw.decode(errors="replace").strip()
-            lines.append(line)
-            match = re.match(r"(Copying (?:blob|config)) (\S+)\s*(.*)", line)
-            on_progress(PullProgress(match[2], match[3] or match[1]) if match else PullProgress("", line))
-        if child.wait() != 0:
+        """Podman tells how far its layers are on a terminal only, so it is given one."""
+        ours, its = pty.openpty()
+        try:
+            fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _COLUMNS, 0, 0))
+            child = subprocess.Popen(
+                ["podman", "pull", reference], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=its, cwd="/"
+            )
+        except OSError as error:
+            os.close(ours)
+            raise EngineUnreachable(str(error)) from error
+        finally:
+            os.close(its)
+        self._pulling = child
+        try:
+            lines = _follow(ours, on_progress)
+        finally:
+            os.close(ours)
+            if child.poll() is None:
+                child.terminate()
+            child.wait()
+        if child.returncode != 0:
             raise EngineError(_last("\n".join(lines)))
+
+    def give_up_pull(self) -> None:
+        if self._pulling is not None and self._pulling.poll() is None:
+            self._pulling.terminate()
 
     def create(self, options: CreateOptions, folder: str) -> str:
         _refuse_ignored_gpus(options)
@@ -216,6 +239,36 @@ class PodmanBackend(OciBackend):
     def engine(self, endpoint: str | None = None) -> PodmanEngine:
         """Podman of this user; there is one."""
         return PodmanEngine()
+
+
+def _follow(terminal: int, on_progress: OnPull) -> list[str]:
+    """Tell what Podman says there of its layers until it ends; the lines that say something else."""
+    others, rest = [], ""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            piece = b""  # the other end was closed
+        *lines, rest = re.split(r"[\r\n]+", rest + piece.decode(errors="replace") + ("" if piece else "\n"))
+        for line in (_ESCAPES.sub("", each).strip() for each in lines):
+            told = layer_of(line)
+            if told is not None:
+                on_progress(told)
+            elif line:
+                others.append(line)
+        if not piece:
+            return others
+
+
+def layer_of(line: str) -> PullProgress | None:
+    """What a line of ``podman pull`` says of a layer, in Docker's words; None when it speaks of something else."""
+    match = _BLOB.match(line)
+    if not match:
+        return None
+    layer, rest, done, total = match.groups()
+    if done is not None:
+        return PullProgress(layer, "Downloading", parse_size(done), parse_size(total))
+    return PullProgress(layer, "Already exists" if "exists" in rest else "Pull complete" if rest else "Waiting")
 
 
 def arguments(options: CreateOptions, env_file: str) -> list[str]:

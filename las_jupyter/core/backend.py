@@ -8,10 +8,18 @@ asks it in a thread of its own and answers from what that thread last saw.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from las_jupyter.core.launch import LaunchSpec
-from las_jupyter.core.snapshot import Health, Leftover, Usage
+from las_jupyter.core.snapshot import Fetching, Health, Leftover, Usage
+
+Meanwhile = Callable[[Fetching | None], bool]
+"""
+What a backend calls, in the thread of ``launch`` and several times a second, as long as it fetches what it needs.
+
+It serves whoever asks the supervisor, waits for a moment, and answers False once the start is to be given up.
+"""
 
 
 class InstanceRef(NamedTuple):
@@ -57,6 +65,7 @@ class StartFiles(NamedTuple):
     log_fd: int
     generation: int
     state_dir: str = ""
+    meanwhile: Meanwhile | None = None
 
 
 class Running(Protocol):
@@ -73,6 +82,10 @@ class Running(Protocol):
     @property
     def container_id(self) -> str | None:
         """The engine's id, or None for native."""
+
+    @property
+    def image(self) -> str | None:
+        """What a container was made of, as ``repository@sha256:…`` or an image's id; None for native."""
 
     @property
     def enforcement(self) -> dict[str, str]:

@@ -52,7 +52,8 @@ class StartPlan(NamedTuple):
     The decided answer: one launch spec with every decision and its reason.
 
     ``downloads`` are what a start would fetch first, in words; ``requires`` are names of instances that must run
-    before this one, in order.
+    before this one, in order. ``image`` is the exact name of the container's image where that is here already,
+    ``repository@sha256:…`` or an id.
     """
 
     request: StartRequest
@@ -61,6 +62,7 @@ class StartPlan(NamedTuple):
     warnings: tuple[str, ...] = ()
     downloads: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    image: str | None = None
 
 
 class Side(NamedTuple):

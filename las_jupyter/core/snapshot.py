@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from las_jupyter.core.launch import Port
+from las_jupyter.core.quantities import format_size
 from las_jupyter.core.states import HealthState, Lifetime, Mode, ProcessState
 
 STATE_FORMAT = 1
@@ -61,13 +62,43 @@ class Usage(NamedTuple):
     at: float = 0.0
 
 
+class Fetching(NamedTuple):
+    """
+    An image on its way here before the first instruction. ``done`` and ``total`` in bytes.
+
+    0 where the engine does not tell; ``total`` is 0 until the size of every layer is known.
+    """
+
+    image: str
+    layers_done: int = 0
+    layers: int = 0
+    done: int = 0
+    total: int = 0
+
+    @property
+    def text(self) -> str:
+        """As ``pulling IMAGE: 3 of 7 layers, 420.0 MiB of 1.9 GiB``."""
+        told = [f"{self.layers_done} of {self.layers} layers"] if self.layers else []
+        if self.done or self.total:
+            told.append(format_size(self.done) + (f" of {format_size(self.total)}" if self.total else " so far"))
+        return f"pulling {self.image}" + (f": {', '.join(told)}" if told else "")
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of it is here, between 0 and 1; None while nobody can tell."""
+        if self.total:
+            return min(1.0, self.done / self.total)
+        return None
+
+
 class Snapshot(NamedTuple):
     """
     One instance at one moment.
 
     ``generation`` counts starts of this name, restarts included. ``reason`` is always a sentence. ``enforcement``
     says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``engine``, ``watched``, ``none``.
-    ``supervised`` is False when the module runs but its supervisor is gone.
+    ``supervised`` is False when the module runs but its supervisor is gone. ``image`` is what a container was made of,
+    as ``repository@sha256:…``, or the image's id where it came from no registry.
     """
 
     name: str
@@ -103,6 +134,8 @@ class Snapshot(NamedTuple):
     supervisor_pid: int | None = None
     supervisor_ticks: int | None = None
     supervisor_version: str = ""
+    image: str | None = None
+    fetching: Fetching | None = None
     format: int = STATE_FORMAT
 
 

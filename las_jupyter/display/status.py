@@ -83,6 +83,7 @@ def instance_card(snapshot: Snapshot, *, now: float) -> str:
         ("state", f"{snapshot.state.value}: {why(snapshot)}"),
         ("url", snapshot.url or ""),
         ("mode", snapshot.mode.value + (f" · pid {snapshot.pid}" if snapshot.pid else "")),
+        ("image", snapshot.image or ""),
         ("log", snapshot.log_path),
         ("ended", snapshot.exit.text if snapshot.exit and not snapshot.state.alive else ""),
     ]

@@ -54,12 +54,16 @@ def light(snapshot: Snapshot) -> str:
 def health_words(snapshot: Snapshot) -> str:
     """The light with its shape, and what it is doing while it loads, as ``◌ loading: reading weights``."""
     word = light(snapshot)
+    if snapshot.fetching and snapshot.state.alive:
+        return f"{SHAPES[word]} {word}: pulling its image"
     phase = snapshot.health.phase if snapshot.health.state is HealthState.UNKNOWN else None
     return f"{SHAPES[word]} {word}" + (f": {one_line(phase, 40)}" if phase and snapshot.state.alive else "")
 
 
 def why(snapshot: Snapshot) -> str:
     """The sentence that explains the light: the health's reason while it runs, the state's reason otherwise."""
+    if snapshot.fetching and snapshot.state.alive:
+        return one_line(snapshot.fetching.text)
     asked = snapshot.state is ProcessState.RUNNING and snapshot.health.at is not None
     return one_line(snapshot.health.reason if asked else snapshot.reason)
 

@@ -67,9 +67,11 @@ class Manager:
 
     # ---- starting
 
-    def start(self, spec: LaunchSpec, secrets: dict[str, str]) -> Started:
+    def start(self, spec: LaunchSpec, secrets: dict[str, str], on_change: OnChange | None = None) -> Started:
         """
         Launch ``spec`` under a supervisor of its own; returns after the module's first instruction.
+
+        ``on_change`` is told how it stands as long as that takes: an image may have to be fetched.
 
         Raises ``InstanceConflict`` when the name runs with another spec, ``LaunchFailed`` when it cannot be started.
         """
@@ -77,6 +79,9 @@ class Manager:
         folder = self.paths.instance(spec.name)
         make_private(self.paths.instances)
         make_private(folder)
+        fetching = self._fetching(spec.name)
+        if fetching is not None:
+            return self._reuse(fetching, spec)
         lock = Lock(self.paths.start_lock(spec.name))
         if not lock.acquire(wait=_START_LOCK_WAIT):
             raise InstanceConflict(f"Another start of {spec.name} is under way.", remedy="%las status")
@@ -87,7 +92,8 @@ class Manager:
             self.claims.claim(spec)
             _check_ports(spec)
             self._write_spec(spec, secrets)
-            said = spawn(self.paths, spec.name, spec.mode, "start")
+            told = self._telling(spec.name, on_change) if on_change else None
+            said = spawn(self.paths, spec.name, spec.mode, "start", told)
             if said.get("busy"):
                 return self._reuse(self._of_another_start(spec.name), spec)
             self.claims.release(spec.name)
@@ -100,6 +106,21 @@ class Manager:
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
+
+    def _fetching(self, name: str) -> Snapshot | None:
+        """The instance while the start under way fetches its image, which may take an hour: too long for a lock."""
+        found = read_value(self.paths.state(name), Snapshot)
+        if found is None or found.fetching is None or not found.state.alive:
+            return None
+        return found if is_held(self.paths.lock(name)) else None
+
+    def _telling(self, name: str, on_change: OnChange) -> Callable[[], None]:
+        def tell() -> None:
+            found = read_value(self.paths.state(name), Snapshot)
+            if found is not None and found.state.alive and found.fetching is not None:
+                on_change(found)
+
+        return tell
 
     def _of_another_start(self, name: str) -> Snapshot:
         """A supervisor was there first: one of a start whose client was interrupted, or one that is about to end."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,17 @@ from las_jupyter.state.paths import StatePaths
 
 _PARENT = Path(las_jupyter.__file__).resolve().parents[1]
 _BOOTSTRAP = _PARENT / "las_jupyter" / "supervisor" / "bootstrap.py"
+_ON_WAIT_EVERY = 0.3
 
 
-def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]:
+def spawn(
+    paths: StatePaths, name: str, mode: Mode, word: str, on_wait: Callable[[], None] | None = None
+) -> dict[str, Any]:
     """
     Start the supervisor of ``name`` and return what it said first. Raises ``LaunchFailed`` if it said nothing.
 
-    ``word`` is ``start`` or ``adopt``. An interrupt while this waits does no harm: the supervisor goes on.
+    ``word`` is ``start`` or ``adopt``; ``on_wait`` is called again and again while this waits.
+    An interrupt does no harm: the supervisor goes on.
     """
     told, tell = os.pipe()
     errors = Path(paths.instance(name)) / "supervisor.err"
@@ -57,6 +63,8 @@ def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]
     finally:
         os.close(tell)
     with os.fdopen(told, "rb") as pipe:
+        while on_wait is not None and not select.select([pipe], [], [], _ON_WAIT_EVERY)[0]:
+            on_wait()
         line = pipe.readline()
     child.wait()
     if not line:

@@ -22,6 +22,7 @@ from las_jupyter.planning.plan import decide
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
 from las_jupyter.stack.doctor import doctor
+from las_jupyter.stack.images import with_image
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
 from las_jupyter.stack.strangers import Stranger, find_stranger
 from las_jupyter.stack.survey import survey
@@ -44,12 +45,14 @@ class House:
     def plan(self, request: StartRequest) -> StartPlan:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
-        return decide(request, world)
+        return with_image(decide(request, world))
 
     def compare(self, request: StartRequest) -> Comparison:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
-        return side_by_side(request, world.entry.manifest.name, tuple(side(request, world, mode) for mode in Mode))
+        sides = (side(request, world, mode) for mode in Mode)
+        told = tuple(each._replace(plan=with_image(each.plan)) if each.plan else each for each in sides)
+        return side_by_side(request, world.entry.manifest.name, told)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         if not plan.downloads or plan.spec.model is None:

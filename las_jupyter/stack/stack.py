@@ -161,8 +161,10 @@ class Stack:
         return Instance(self, picked)
 
     def status(self, name: str | None = None) -> Table[Snapshot]:
-        """Every instance, or the one named, as a table of snapshots."""
-        return status_table([self._measured(each) for each in self._snapshots(name)], now=self._clock())
+        """Every instance, or the one named, as a table of snapshots; for one also the image that it runs."""
+        found = [self._measured(each) for each in self._snapshots(name)]
+        images = tuple(f"{each.name} runs the image {each.image}" for each in found if name and each.image)
+        return status_table(found, now=self._clock(), notes=images)
 
     def health(self, name: str | None = None) -> Table[Snapshot]:
         """How instances are, why we believe so, and when they were last asked."""

@@ -124,11 +124,12 @@ def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, no
     progress.update(f"{spec.name}: launching")
     # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
     with going_on_without_us(progress, spec.name):
-        started = rooms.manager.start(spec, secrets_for(rooms, spec))
+        tell = telling(progress, "starting")
+        started = rooms.manager.start(spec, secrets_for(rooms, spec), tell)
         if started.snapshot.state is ProcessState.STOPPING:
             # Somebody ended it a moment ago. Whoever asks for a start wants a server, not the end of one.
             rooms.manager.stop(spec.name, on_change=telling(progress, "ending before it starts again"))
-            started = rooms.manager.start(spec, secrets_for(rooms, spec))
+            started = rooms.manager.start(spec, secrets_for(rooms, spec), tell)
         snapshot = started.snapshot
         if started.reused:
             progress.note(reusing(snapshot, now))

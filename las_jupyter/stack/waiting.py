@@ -63,7 +63,8 @@ def telling(progress: Progress, doing: str, clock: Callable[[], float] = time.mo
 
     def tell(snapshot: Snapshot) -> None:
         what = snapshot.health.phase or why(snapshot)
-        progress.update(f"{snapshot.name}: {doing}, {what} ({format_duration(clock() - begun)})")
+        fraction = snapshot.fetching.fraction if snapshot.fetching else None
+        progress.update(f"{snapshot.name}: {doing}, {what} ({format_duration(clock() - begun)})", fraction)
 
     return tell
 

@@ -18,7 +18,7 @@ from las_jupyter.core.errors import LasError
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.lifecycle import Effect
 from las_jupyter.core.quantities import format_duration
-from las_jupyter.core.snapshot import ExitRecord, Health, Leftover, Snapshot
+from las_jupyter.core.snapshot import ExitRecord, Fetching, Health, Leftover, Snapshot
 from las_jupyter.core.states import HealthState, ProcessState
 from las_jupyter.core.wire import to_data
 from las_jupyter.logs.writer import LogStore
@@ -37,6 +37,7 @@ _INSIST_EVERY = 0.02
 _INSIST_SLOWLY = 1.0
 _LAST_RESORT = 10.0
 _KEEP_UNSAVED = 3600.0
+_MEANWHILE = 0.2
 _TOLD = ("start requested", "BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
@@ -225,17 +226,20 @@ class Supervisor:
         self.record.change(
             generation=generation, started_at=now, ready_at=None, exit=None, next_restart_at=None, leftovers=(),
             restarts=self.life.tries, health=Health(reason="starting"), pid=None, container_id=None, ref_token="",
+            image=None, fetching=None,
         )  # fmt: skip
+        self.launch_error = None
         try:
             self.running = self._launch_onto_log(generation, now)
         except LasError as error:
             self.launch_error = error
+            self.record.change(fetching=None, health=Health(reason="it does not run"))
             self.feed(lifecycle.LaunchRefused(f"{error.message} {error.cause or ''}".strip()))
             return
         running = self.running
         self.record.change(
             pid=running.pid, container_id=running.container_id, ref_token=running.ref.token,
-            enforcement=running.enforcement,
+            enforcement=running.enforcement, image=running.image, fetching=None, health=Health(reason="starting"),
         )  # fmt: skip
         self.watching.begin(self.record.snapshot.log_path, ready=False)
         self.keeping.begin()
@@ -252,11 +256,20 @@ class Supervisor:
         self.record.change(log_path=path)
         folder = self.paths.instance(self.spec.name)
         try:
-            return self.backend.launch(
-                self.spec, secrets=self.secrets, files=StartFiles(folder, path, fd, generation, self.paths.state_dir)
-            )
+            files = StartFiles(folder, path, fd, generation, self.paths.state_dir, self._meanwhile)
+            return self.backend.launch(self.spec, secrets=self.secrets, files=files)
         finally:
             os.close(fd)
+
+    def _meanwhile(self, fetching: Fetching | None) -> bool:
+        """Tell how far the fetching is and serve whoever asks; False once this start is to be given up."""
+        if fetching is not None and fetching != self.record.snapshot.fetching:
+            self.record.change(fetching=fetching, health=Health(reason="its image is fetched", phase=fetching.text))
+            self.save()
+        self._wait(_MEANWHILE)
+        for name in self.timers.due():
+            self._due(name)
+        return self.life.state is ProcessState.STARTING
 
     def _wait_before_restart(self) -> None:
         delay = lifecycle.restart_delay(self.spec.restart, self.life.tries)
@@ -267,7 +280,7 @@ class Supervisor:
 
     # ---- waiting
 
-    def _wait(self) -> None:
+    def _wait(self, longest: float = float("inf")) -> None:
         poll, until = select.poll(), self.timers.next
         poll.register(self._wakeup, select.POLLIN)
         poll.register(self.control.socket, select.POLLIN)
@@ -283,6 +296,7 @@ class Supervisor:
             until = min(until, asking.deadline)
         elif asking is not None:
             until = min(until, time.monotonic() + 0.05)
+        until = min(until, time.monotonic() + longest)
         left = None if until == float("inf") else max(0.0, until - time.monotonic()) * 1000 + 0.5
         for fd, events in poll.poll(left):
             self._serve(fd, events)

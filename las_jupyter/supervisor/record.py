@@ -112,4 +112,5 @@ def _first(spec: LaunchSpec, before: Snapshot | None) -> Snapshot:
         model=spec.model, boot_id=boot_id(), ports=spec.ports, lifetime=spec.lifetime, warnings=(), supervised=True,
         url=_url(spec), supervisor_pid=os.getpid(),
         supervisor_ticks=me.ticks if me else None, supervisor_version=las_jupyter.__version__,
+        fetching=None,
     )  # fmt: skip

@@ -33,7 +33,11 @@ _NOTHING = Used()
 
 
 class Card(NamedTuple):
-    """One instance as it is drawn. Times in seconds since the epoch, sizes in bytes, ``cpu`` in cores."""
+    """
+    One instance as it is drawn. Times in seconds since the epoch, sizes in bytes, ``cpu`` in cores.
+
+    ``progress`` is how much of its image is here, between 0 and 1, while it is fetched and that is known.
+    """
 
     name: str
     module: str
@@ -45,10 +49,12 @@ class Card(NamedTuple):
     reason: str
     health: str
     phase: str | None
+    progress: float | None
     model: str | None
     url: str | None
     pid: int | None
     container: str | None
+    image: str | None
     generation: int
     started_at: float | None
     ready_at: float | None
@@ -107,10 +113,12 @@ def card(
         reason=snapshot.reason,
         health=snapshot.health.reason,
         phase=snapshot.health.phase,
+        progress=snapshot.fetching.fraction if snapshot.fetching and snapshot.state.alive else None,
         model=snapshot.model,
         url=snapshot.url,
         pid=snapshot.pid,
         container=snapshot.container_id,
+        image=snapshot.image,
         generation=snapshot.generation,
         started_at=snapshot.started_at,
         ready_at=snapshot.ready_at,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from containers import ask, ready_engine
 from lab import Notebook
 from playwright.sync_api import Locator, expect
+from registry import Registry
 
 from las_jupyter.core.states import ProcessState
 from las_jupyter.runtime.manager import Manager
@@ -176,6 +180,48 @@ def test_a_real_model_answers_and_its_card_shows_it_at_work(notebook: Open, mana
     assert "Error" not in said
     shows(card(opened, "llama.cpp"), "eval time")
     shows(card(opened, "llama.cpp"), "MiB")
+
+
+@pytest.fixture
+def registry(manager: Manager) -> Iterator[Registry]:
+    """A slow registry of one image, of which Podman keeps nothing."""
+    ready_engine("podman")
+    served = Registry(layers=4, size=2**21)
+    served.rate = 2**18
+    yield served
+    served.close()
+    for snapshot in manager.snapshots():
+        manager.stop(snapshot.name, grace=1.0)
+    ask("podman", "rmi", "-f", served.image)
+
+
+@pytest.mark.podman
+def test_an_image_that_is_fetched_is_a_bar_and_a_line_until_its_container_runs(
+    notebook: Open, registry: Registry, tmp_path: Path
+) -> None:
+    settings, manifest = tmp_path / "registries.conf", tmp_path / "manifest.yaml"
+    settings.write_text(f'[[registry]]\nlocation = "{registry.image.partition("/")[0]}"\ninsecure = true\n')
+    container = f'{{image: "{registry.image}", argv: [sleep, "600"]}}'
+    manifest.write_text(f"name: puller\nruntime: {{modes: [container]}}\nlaunch: {{container: {container}}}\n")
+    said = {"CONTAINERS_REGISTRIES_CONF": str(settings), "LAS_JUPYTER_RUNTIME__CONTAINER_ENGINE": "podman"}
+    opened = notebook(f"import os\nos.environ |= {said}", PANEL, f"%load_ext las_jupyter\n%las start {manifest}")
+    opened.run(0)
+    opened.run(1)
+    opened.run(2, wait=False)
+    shown = card(opened, "puller")
+    bar = shown.locator("progress")
+
+    shows(shown, "of 4 layers, ")
+    expect(bar).to_be_visible(timeout=15_000)
+    first = bar.evaluate("bar => bar.value")
+    assert 0 < until(lambda: bar.evaluate("bar => bar.value") > first and bar.evaluate("bar => bar.value")) < 1
+    if shots := os.environ.get("LAS_TEST_SHOTS"):
+        opened.page.screenshot(path=Path(shots) / "fetching.png")
+    registry.rate = None
+    shows(shown, "Healthy", 40)
+    expect(bar).to_be_hidden()
+    shown.locator("summary").first.click()
+    shows(shown, registry.exact)
 
 
 def test_a_typo_fails_the_cell_with_three_lines_and_no_frames(notebook: Open) -> None:

@@ -19,10 +19,12 @@ export interface Card {
   readonly reason: string;
   readonly health: string;
   readonly phase: string | null;
+  readonly progress: number | null;
   readonly model: string | null;
   readonly url: string | null;
   readonly pid: number | null;
   readonly container: string | null;
+  readonly image: string | null;
   readonly generation: number;
   readonly started_at: number | null;
   readonly ready_at: number | null;

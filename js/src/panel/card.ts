@@ -25,6 +25,10 @@ export class CardView {
   private readonly word = make("span", "las-word");
   private readonly uptime = make("span", "las-dim");
   private readonly headline = make("span", "");
+  private readonly progress = make("progress", "las-progress", "", {
+    max: "1",
+    "aria-label": "how much of its image is here",
+  });
   private readonly model = make("span", "las-model");
   private readonly url = make("span", "las-url");
   private readonly address = make("code", "las-address");
@@ -67,7 +71,16 @@ export class CardView {
     this.details.append(quiet(make("summary", "las-summary", "Details")), this.reasons);
     const line = make("div", "las-line");
     line.append(this.model, this.headline);
-    this.element.append(head, line, this.failure, this.told, this.middle, this.details, this.log.element);
+    this.element.append(
+      head,
+      line,
+      this.progress,
+      this.failure,
+      this.told,
+      this.middle,
+      this.details,
+      this.log.element,
+    );
     this.update(card);
   }
 
@@ -85,6 +98,8 @@ export class CardView {
     this.cpu.show(card.cpu === null ? null : cores(card.cpu), card.cpu_history);
     this.memory.show(card.memory === null ? null : size(card.memory), card.memory_history);
     this.vram.show(card.vram === null ? null : size(card.vram), []);
+    this.progress.hidden = card.progress === null;
+    if (card.progress !== null) this.progress.value = card.progress;
     this.buttons.update(card);
     this.drawFailure();
     this.drawReasons();
@@ -166,13 +181,14 @@ function modelName({ model }: Card): string {
 
 /** What was decided and how it is kept, as rows. */
 function reasons(card: Card): [string, string][] {
-  const { decisions, limits, warnings, pid, container, lifetime, generation, model } = card;
+  const { decisions, limits, warnings, pid, container, image, lifetime, generation, model } = card;
   const rows: [string, string][] = decisions.map((each) => [each.subject, `${each.choice} – ${each.reason}`]);
   if (model !== null && !decisions.some((each) => each.subject === "model")) rows.push(["model", model]);
   if (limits.length > 0) rows.push(["limits", limits.join(", ")]);
   rows.push(["lifetime", lifetime === "kernel" ? "ends with its kernel" : "outlives the kernel"]);
   if (pid !== null) rows.push(["process", `${pid}, start ${generation}`]);
   if (container !== null) rows.push(["container", container.slice(0, 12)]);
+  if (image !== null) rows.push(["runs image", image]);
   for (const each of warnings) rows.push(["warning", each]);
   return rows;
 }

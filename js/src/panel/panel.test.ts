@@ -16,10 +16,12 @@ function card(changes: Partial<Card> = {}): Card {
     reason: "ready after 1 s",
     health: "/health answers 200",
     phase: null,
+    progress: null,
     model: "m",
     url: "http://127.0.0.1:8080",
     pid: 7,
     container: null,
+    image: null,
     generation: 1,
     started_at: 1,
     ready_at: 2,
@@ -109,6 +111,22 @@ test("a running instance is a card with its light as a word, a shape and a colou
 
   expect($(".las-word")?.textContent).toBe("Healthy");
   expect($(".las-light")?.dataset.light).toBe("healthy");
+});
+
+test("while its image is fetched a bar says how much of it is here, and nothing else does afterwards", () => {
+  const phase = "pulling image:1: 3 of 7 layers, 420.0 MiB of 1.9 GiB";
+  const starting = { state: "starting", light: "starting", phase, pid: null } as const;
+  const bar = () => $<HTMLProgressElement>("progress");
+  kernel.show(card({ ...starting, progress: null }));
+  expect(bar()?.hidden).toBe(true);
+  kernel.show(card({ ...starting, progress: 0.25 }));
+
+  expect(bar()?.hidden).toBe(false);
+  expect(bar()?.value).toBe(0.25);
+  expect($(".las-line")?.textContent).toContain("3 of 7 layers");
+  kernel.show(card({ image: "image@sha256:1" }));
+  expect(bar()?.hidden).toBe(true);
+  expect($(".las-reasons")?.textContent).toContain("image@sha256:1");
 });
 
 test("a card that goes away takes its log with it", () => {
