@@ -43,13 +43,22 @@ __all__ = sorted([*_HOMES, "__version__"])
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_hint(name)}")
     from importlib import import_module
 
     home = import_module(_HOMES[name])
     value = home if name == "aio" else getattr(home, name)
     globals()[name] = value
     return value
+
+
+def _hint(name: str) -> str:
+    if name.startswith("_"):
+        return ""  # asked by tools that look whether something is there, and not by people
+    from las_jupyter.display.words import nearest
+
+    near = nearest(name, __all__)
+    return f"; did you mean {near}?" if near else ""
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from las_jupyter.stack.grammar import BY_NAME, Command, parse
 PREFIX = "las-jupyter"
 EXIT_CODES: tuple[tuple[type[LasError], int], ...] = ((BadRequest, 2), (PlanRefused, 3), (NoSuchInstance, 4))
 INTERRUPTED = 130
+SWITCHES = ("--json", "--traceback")
 
 
 class Asked(NamedTuple):
@@ -39,20 +40,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LasError as error:
         _show_error(error, asked)
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError):
+            return _reader_is_gone()
+        _show_error(_defect(error), asked)
+        return 1
     except KeyboardInterrupt as error:
         told: list[str] = getattr(error, "lines", list)()
         print("\n".join(["", *map(_in_terminal_words, told)]), file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away, as `| head` does. Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+
+
+def _reader_is_gone() -> int:
+    """The reader of our output went away, as `| head` does. Python would complain once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _defect(error: Exception) -> LasError:
+    """What nobody foresaw, in one sentence too; the frames are for whoever mends it."""
+    told = LasError(
+        "This went wrong in a way nobody foresaw.",
+        cause=f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
+        remedy=f"{PREFIX} --traceback … shows the frames for a report",
+    )
+    told.__cause__ = error
+    return told
 
 
 def _switches(words: list[str]) -> Asked:
     cut = words.index("--") if "--" in words else len(words)
     ours, engine = words[:cut], words[cut:]
-    kept = [word for word in ours if word not in ("--json", "--traceback")]
+    kept = [word for word in ours if word not in SWITCHES]
     return Asked(kept + engine, "--json" in ours, "--traceback" in ours)
 
 
@@ -69,7 +88,7 @@ def _run(asked: Asked) -> int:
         return completion(words)
     if not words:
         words = ["help"]
-    return _answer(parse(words), asked)
+    return _answer(parse(words, SWITCHES), asked)
 
 
 def _answer(command: Command, asked: Asked) -> int:

@@ -97,6 +97,16 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return longer[0] if longer else None
 
 
+_SAME_AS = {"docker": "container", "podman": "container", "oci": "container", "local": "native", "process": "native"}
+
+
+def nearest_choice(word: str, choices: Iterable[str]) -> str | None:
+    """As ``nearest``, for a closed list: another name for the same thing counts as well."""
+    known = list(choices)
+    other = _SAME_AS.get(word.lower())
+    return other if other in known else nearest(word, known)
+
+
 def _bare(word: str) -> str:
     return word.lower().strip("-").replace("_", "-")
 

@@ -102,7 +102,7 @@ def find_engine(
             except _Unusable as problem:
                 passed_over[place.name] = str(problem)
         if place.firm:
-            return NoEngine(program, f"{place.name}: {passed_over[place.name]}", "correct that setting", passed_over)
+            return NoEngine(program, f"{place.name}: {passed_over[place.name]}", "correct the path", passed_over)
     looked = "; ".join(f"{name}: {why}" for name, why in passed_over.items())
     return NoEngine(program, f"{program} is not installed ({looked})", remedy, passed_over)
 

@@ -33,6 +33,7 @@ class LasMagics(Magics):
     @line_cell_magic
     def las(self, line: str, cell: str | None = None) -> Any:
         words, _ = split_line(line)
+        refuse_unfilled(words)
         command = parse(words)
         if cell is not None and not command.help:
             command = read_body(command, cell)
@@ -48,6 +49,17 @@ class LasMagics(Magics):
 
 
 LasMagics.las.__doc__ = str(help_text(None, PREFIX))
+
+
+def refuse_unfilled(words: list[str]) -> None:
+    """IPython fills in Python variables, and leaves ``{name}`` as it is when there is none. Raises ``BadRequest``."""
+    for word in words[: words.index("--") if "--" in words else None]:
+        if word[:1] == "{" and word[-1:] == "}" and word[1:-1].isidentifier():
+            raise BadRequest(
+                f"{word} was not filled in.",
+                cause=f"there is no Python variable {word[1:-1]} in this notebook",
+                remedy=f"run the cell that sets {word[1:-1]} first",
+            )
 
 
 def show_lines(lines: Iterator[str]) -> None:

@@ -18,4 +18,8 @@ def split_line(line: str) -> tuple[list[str], bool]:
     try:
         return shlex.split(text[:-1] if silenced else text), silenced
     except ValueError as error:
-        raise BadRequest("The line cannot be split into words.", cause=f"{error}".lower().rstrip(".")) from error
+        raise BadRequest(
+            "The line cannot be split into words.",
+            cause=f"{error}".lower().rstrip("."),
+            remedy="close the quote, or write \\' and \\\" where a quote is meant",
+        ) from error

@@ -114,7 +114,8 @@ class Catalog:
 
     def _unknown(self, name: str) -> UnknownModule:
         names = sorted({entry.manifest.name for entry in self.entries})
-        near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
+        begun = [each for each in names if len(name) > 2 and each.startswith(name.lower())]
+        near = begun or difflib.get_close_matches(name.lower(), names, 1, 0.5)
         return UnknownModule(
             f"There is no module {name!r}.",
             cause=f"known are {', '.join(names)}",
@@ -162,10 +163,20 @@ def read_entry(path: Path, origin: str, pinned: dict[str, Pin] | None = None) ->
     except (OSError, ValueError) as error:
         raise InvalidManifest(f"{path} cannot be read.", cause=str(error), remedy="check the path") from error
     if not there:
-        raise UnknownModule(f"There is no manifest {path}.", remedy="%las modules")
+        raise UnknownModule(
+            f"There is no manifest {path}.", cause=_beside(path), remedy="give its path, or a name from %las modules"
+        )
     data = read_file(path)
     told = standing(path, data, pinned)
     return Entry(_parsed(data, str(path)), origin, path, told.trusted, told.why, content_hash(data), told.changes)
+
+
+def _beside(path: Path) -> str:
+    try:
+        found = sorted(each.name for each in path.parent.iterdir() if each.suffix in (".yaml", ".yml"))[:5]
+    except OSError:
+        return f"there is no folder {path.parent}"
+    return f"beside it are {', '.join(found)}" if found else f"{path.parent} holds no .yaml file"
 
 
 @lru_cache(maxsize=256)

@@ -87,7 +87,7 @@ def only_one_fetches(model: Path, on_progress: OnProgress, total: int | None) ->
         lock = os.open(model.with_name(f".{model.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise DownloadFailed(
-            f"the model folder {model.parent} cannot be written",
+            f"The model folder {model.parent} cannot be written.",
             cause=error.strerror,
             remedy="set models.cache_dir to a folder you may write to",
         ) from error
@@ -136,7 +136,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(place).free
     if free < needed:
         raise DownloadFailed(
-            f"there is not enough disk space for {what}",
+            f"There is not enough disk space for {what}.",
             cause=f"it needs {_megabytes(needed)} and {place} has {_megabytes(free)} free",
             remedy="free some space, or set models.cache_dir to a folder on another disk",
         )

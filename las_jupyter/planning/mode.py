@@ -43,7 +43,7 @@ def choose_mode(question: ModeQuestion, module: str) -> ModeChoice:
             raise PlanRefused(
                 f"{module} cannot run in {question.asked} mode here.",
                 cause=lost[question.asked],
-                remedy=question.remedies.get(question.asked) or _other(accepted, module),
+                remedy=question.remedies.get(question.asked) or _other(accepted, module) or "%las doctor",
             )
         return ModeChoice(question.asked, "you asked for it", lost)
     if not accepted:

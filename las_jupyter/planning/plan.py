@@ -19,7 +19,7 @@ from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
-from las_jupyter.planning.allowed import check_exposure, check_model_size, warn_exposed
+from las_jupyter.planning.allowed import check_allowed, check_exposure, check_model_size, warn_exposed
 from las_jupyter.planning.arguments import check_arguments, check_environment
 from las_jupyter.planning.container_engines import engine_decision
 from las_jupyter.planning.fitting import fit_model
@@ -46,6 +46,7 @@ def instance_name(request: StartRequest, module: str) -> str:
 def decide(request: StartRequest, world: World) -> StartPlan:
     """The plan. Raises ``PlanRefused`` (or ``NotTrusted``, ``PortTaken``) with the reason and what cures it."""
     manifest = world.entry.manifest
+    check_allowed(world)
     check_arguments(request.args, manifest)
     mode = choose_mode(_mode_question(request, world), manifest.name)
     check_environment(request.env, manifest, mode.mode)
@@ -307,7 +308,11 @@ def _mount(text: str) -> Mount:
     source, _, rest = text.partition(":")
     target, _, flag = rest.partition(":")
     if not source or not target.startswith("/") or flag not in ("", "ro", "rw"):
-        raise BadRequest(f"{text!r} is no mount.", cause="a mount is SOURCE:/TARGET or SOURCE:/TARGET:rw")
+        raise BadRequest(
+            f"{text!r} is no mount.",
+            cause="a mount is SOURCE:/TARGET or SOURCE:/TARGET:rw",
+            remedy="for example: --mount ./data:/data:rw",
+        )
     return Mount(source, target, flag == "rw")
 
 

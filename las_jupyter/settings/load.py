@@ -140,12 +140,21 @@ def _flat(values: dict[str, Any], before: tuple[str, ...] = ()) -> dict[tuple[st
 def _explained(error: Any, layers: list[Layer]) -> InvalidSettings:
     from las_jupyter.settings.complaints import complaints
 
-    told = []
+    told, cures = [], []
     for each in complaints(error, _model()):
         source = next((layer.source for layer in layers if _holds(layer.values, each.at)), "default")
         told.append(f"{each.field} ({source}): {each.text}")
+        variable = _variable(each.at)
+        cure = {"environment": f"unset {variable}, or correct it", "argument": "correct the argument"}
+        cures.append(cure.get(source, f"mend {source}"))
     count = "A setting cannot" if len(told) == 1 else f"{len(told)} settings cannot"
-    return InvalidSettings(f"{count} be used.", details=tuple(told), remedy="correct them where they are named")
+    return InvalidSettings(f"{count} be used.", cause=told[0], details=tuple(told[1:]), remedy=cures[0])
+
+
+def _variable(at: tuple[Any, ...]) -> str:
+    """The variable that a setting of the environment came from, as it is really called."""
+    name = _PREFIX + "__".join(str(part).upper() for part in at)
+    return next((each for each in os.environ if each.upper() == name or each.upper().startswith(f"{name}__")), name)
 
 
 def _holds(values: Any, place: tuple[Any, ...]) -> bool:

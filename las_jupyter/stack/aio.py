@@ -20,7 +20,7 @@ from las_jupyter.core.states import ProcessState
 from las_jupyter.display.text import LogText, Text
 from las_jupyter.stack.instance import Instance
 from las_jupyter.stack.stack import Stack
-from las_jupyter.stack.verbs import default_stack, refuse_unknown, verb_signature
+from las_jupyter.stack.verbs import default_stack, refuse_unbound, refuse_unknown, verb_signature
 
 if TYPE_CHECKING:
     import openai
@@ -155,6 +155,7 @@ def _awaitable(method: Callable[Concatenate[Stack, P], R]) -> Callable[P, Corout
     @functools.wraps(method)
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:
         refuse_unknown(method.__name__, signature, kwargs)
+        refuse_unbound(method.__name__, signature, args, kwargs)
         return await off_the_loop(lambda: method(default_stack(), *args, **kwargs))
 
     call.__signature__ = signature  # type: ignore[attr-defined]

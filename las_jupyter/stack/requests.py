@@ -12,7 +12,7 @@ from las_jupyter.core.errors import BadRequest
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Lifetime, Mode, RestartPolicy
-from las_jupyter.display.words import nearest, short
+from las_jupyter.display.words import nearest_choice, short
 
 E = TypeVar("E", bound=StrEnum)
 _MOST_CORES = 1e6
@@ -88,37 +88,54 @@ def start_request(module: Word, options: StartOptions) -> StartRequest:
 
 def _path(word: Word | None, what: str) -> str | None:
     if word is None or isinstance(word, str):
-        return word
+        return _not_empty(word, what)
     if isinstance(word, os.PathLike):
         return os.fsdecode(word)
-    raise BadRequest(f"{what} cannot be {short(word)}.", cause="it is text or a path")
+    raise BadRequest(
+        f"{what} cannot be {short(word)}.", cause="it is text or a path", remedy=f"for example: {what}='…'"
+    )
+
+
+def _not_empty(word: str | None, what: str) -> str | None:
+    """Nothing between quotes is mostly a variable that was not set; starting something else instead helps nobody."""
+    if word is None or word.strip():
+        return word
+    raise BadRequest(
+        f"{what} cannot be empty.",
+        cause="nothing stands between the quotes: is a variable not set?",
+        remedy=f"leave {what} out, or say which",
+    )
 
 
 def _text(word: str | None, what: str) -> str | None:
     if word is None or isinstance(word, str):
-        return word
-    raise BadRequest(f"{what} cannot be {short(word)}.", cause="it is text")
+        return _not_empty(word, what)
+    raise BadRequest(f"{what} cannot be {short(word)}.", cause="it is text", remedy=f"for example: {what}='…'")
 
 
 def _flag(given: object, what: str) -> bool:
     if isinstance(given, bool):
         return given
-    raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is True or False")
+    raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is True or False", remedy=f"{what}=True")
 
 
 def _variables(given: Mapping[str, str] | None) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        raise BadRequest(f"env cannot be {short(given)}.", cause="it is a table, as env={'NAME': 'value'}")
+        raise BadRequest(f"env cannot be {short(given)}.", cause="it is a table", remedy="env={'NAME': 'value'}")
     return {str(key): str(value) for key, value in given.items()}
 
 
 def _words(given: Sequence[str | int | float], what: str) -> tuple[str, ...]:
     if isinstance(given, str):
-        raise BadRequest(f"{what} cannot be one string.", remedy=f"write a list: {what}={given.split()!r}")
+        raise BadRequest(
+            f"{what} cannot be one string.",
+            cause="the engine is given separate words",
+            remedy=f"write a list: {what}={given.split()!r}",
+        )
     if not isinstance(given, Sequence):
-        raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is a list of words")
+        raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is a list of words", remedy=f"{what}=['…']")
     return tuple(str(word) for word in given)
 
 
@@ -133,7 +150,7 @@ def gpu_ids(asked: int | str | Iterable[int | str] | None) -> tuple[str, ...] | 
     if isinstance(asked, int):
         asked = str(asked)
     if not isinstance(asked, str) and not isinstance(asked, Iterable):
-        raise BadRequest(f"gpus cannot be {short(asked)}.", cause="it is 0, [0, 1], all or none")
+        raise BadRequest(f"gpus cannot be {short(asked)}.", cause="it is an id, ids, all or none", remedy="gpus=[0, 1]")
     words = asked.split(",") if isinstance(asked, str) else [str(word) for word in asked]
     ids = tuple(word.strip() for word in words if word.strip())
     return () if ids == ("none",) else ids
@@ -143,11 +160,11 @@ def _one_of(kind: type[E], word: str, what: str) -> E:
     try:
         return kind(str(word))
     except ValueError:
-        near = nearest(str(word), list(kind))
+        near = nearest_choice(str(word), list(kind))
         raise BadRequest(
             f"{what} cannot be {short(word)}.",
             cause=f"it is one of: {', '.join(kind)}",
-            remedy=f"did you mean {near}?" if near else None,
+            remedy=f"did you mean {near}?" if near else f"for example: {what}={next(iter(kind)).value!r}",
         ) from None
 
 
@@ -156,7 +173,9 @@ def _port(port: int | None) -> int | None:
         return None
     if type(port) is int and 0 <= port < 65536:
         return port
-    raise BadRequest(f"port cannot be {short(port)}.", cause="a port is a number from 1 to 65535, or 0 for a free one")
+    raise BadRequest(
+        f"port cannot be {short(port)}.", cause="a port is a number from 1 to 65535", remedy="--port 0 takes a free one"
+    )
 
 
 def _cores(cpus: object) -> float | None:
@@ -164,7 +183,9 @@ def _cores(cpus: object) -> float | None:
         return None
     if isinstance(cpus, int | float) and not isinstance(cpus, bool) and 0 < cpus < _MOST_CORES:
         return float(cpus)
-    raise BadRequest(f"cpus cannot be {short(cpus)}.", cause="it is a number of cores above 0, as 1.5")
+    raise BadRequest(
+        f"cpus cannot be {short(cpus)}.", cause="it is a number of cores above 0", remedy="for example: --cpus 1.5"
+    )
 
 
 def _size(size: int | str | None) -> int | None:
@@ -173,9 +194,13 @@ def _size(size: int | str | None) -> int | None:
     try:
         value = parse_size(size)
     except ValueError as error:
-        raise BadRequest(f"memory cannot be {short(size)}.", cause=str(error)) from None
+        raise BadRequest(
+            f"memory cannot be {short(size)}.", cause=str(error), remedy="for example: --memory 8GB"
+        ) from None
     if value <= 0:
-        raise BadRequest(f"memory cannot be {short(size)}.", cause="it is a size above 0, as 8GB")
+        raise BadRequest(
+            f"memory cannot be {short(size)}.", cause="it is a size above 0", remedy="for example: --memory 8GB"
+        )
     return value
 
 
@@ -185,7 +210,11 @@ def _seconds(span: float | str | None, what: str) -> float | None:
     try:
         value = parse_duration(span)
     except ValueError as error:
-        raise BadRequest(f"{what} cannot be {short(span)}.", cause=str(error)) from None
+        raise BadRequest(
+            f"{what} cannot be {short(span)}.", cause=str(error), remedy=f"for example: --{what} 30s"
+        ) from None
     if value < 0:
-        raise BadRequest(f"{what} cannot be {short(span)}.", cause="it is a duration, as 30s")
+        raise BadRequest(
+            f"{what} cannot be {short(span)}.", cause="it is a duration", remedy=f"for example: --{what} 30s"
+        )
     return value

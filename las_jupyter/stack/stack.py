@@ -23,7 +23,7 @@ from las_jupyter.display.progress import Progress, progress_here
 from las_jupyter.display.status import status_table
 from las_jupyter.display.table import Table
 from las_jupyter.display.text import LogText, Text
-from las_jupyter.display.words import nearest
+from las_jupyter.display.words import nearest, short
 from las_jupyter.stack.attached import Attached
 from las_jupyter.stack.house import House
 from las_jupyter.stack.instance import Instance
@@ -103,7 +103,9 @@ class Stack:
         """Stop it, verify that nothing of it is left, and say how it ended; ``all`` stops every instance."""
         if all:
             if name is not None:
-                raise BadRequest("stop takes a name or all, not both.")
+                raise BadRequest(
+                    "stop takes a name or all, not both.", cause=f"{name} and all were given", remedy="%las stop --all"
+                )
             return self._stop_all(grace)
         return self._stop_one(self._pick(name, alive=True), grace)
 
@@ -133,6 +135,7 @@ class Stack:
     def restart(self, name: str | None = None, *, wait: bool = True) -> Instance:
         """Stop it and start it again as it was; returns when it is ready, or at once with ``wait=False``."""
         picked = self._pick(name, alive=False)
+        self.snapshot(picked)
         self.rooms.manager.restart(picked)
         if wait:
             self.wait_ready(picked)
@@ -258,7 +261,11 @@ class Stack:
         kept = [row for row in rows if key is None or row.key == key or row.key.startswith(key.rstrip(".") + ".")]
         if not kept:
             near = nearest(str(key), {row.key for row in rows} | {row.key.split(".")[0] for row in rows})
-            raise BadRequest(f"There is no setting {key!r}.", remedy=f"%las config {near}" if near else "%las config")
+            raise BadRequest(
+                f"There is no setting {short(key)}.",
+                cause=f"the groups are {', '.join(sorted({row.key.split('.')[0] for row in rows}))}",
+                remedy=f"%las config {near}" if near else "%las config",
+            )
         return settings_table(kept)
 
     def doctor(self) -> Any:
@@ -301,8 +308,18 @@ class Stack:
         if len(choice) == 1:
             return choice[0]
         if not choice:
-            raise NoSuchInstance("Nothing runs here." if known else "No instance is known here.", remedy="%las status")
-        raise BadRequest("There is more than one instance; say which.", cause=f"there are {', '.join(sorted(choice))}")
+            ended = f"ended are {', '.join(sorted(each.name for each in known))}" if known else "none was started yet"
+            raise NoSuchInstance(
+                "Nothing runs here." if known else "No instance is known here.",
+                cause=ended,
+                remedy="%las status" if known else "%las start llama.cpp",
+            )
+        first = min(choice)
+        raise BadRequest(
+            "There is more than one instance; say which.",
+            cause=f"there are {', '.join(sorted(choice))}",
+            remedy=f"name it, as {first}",
+        )
 
     def _unknown(self, name: str) -> NoSuchInstance:
         names = sorted(each.name for each in self.rooms.manager.snapshots())
@@ -310,5 +327,5 @@ class Stack:
         return NoSuchInstance(
             f"There is no instance {name!r}.",
             cause=f"known are: {', '.join(names)}" if names else "none is known here",
-            remedy=f"did you mean {near}?" if near else "%las status",
+            remedy=f"did you mean {near}?" if near else "%las status" if names else "%las start llama.cpp",
         )

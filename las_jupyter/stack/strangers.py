@@ -67,7 +67,11 @@ def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str]) ->
         )
     who = listener(number)
     if who is None:
-        raise NoSuchInstance(f"Nobody listens on 127.0.0.1:{number}.", remedy=f"%las start {name}")
+        raise NoSuchInstance(
+            f"Nobody listens on 127.0.0.1:{number}.",
+            cause=f"no {name} runs there" if port else f"no {name} runs, or it runs on another port",
+            remedy=f"%las start {name}" if port else f"%las start {name}, or %las attach {name} --port with its port",
+        )
     if not answers_as(manifest, number):
         raise BadRequest(
             f"What listens on 127.0.0.1:{number} does not answer as {name}.",

@@ -145,19 +145,32 @@ def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings)
         return None
     if isinstance(found, FoundEngine):
         return Engine(found.argv, found.version, found.why, "", found.passed_over)
+    if request.engine_python and request.mode is not Mode.CONTAINER:
+        # Whoever names a Python does not mean a container.
+        raise PlanRefused(
+            f"{manifest.name} cannot run with the Python that was named.", cause=found.reason, remedy=found.remedy
+        )
     return Engine(None, "", found.reason, found.remedy, found.passed_over)
 
 
 def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> ModelFile | None:
     if manifest.model is None:
         if request.model:
-            raise BadRequest(f"{manifest.name} serves no model.", remedy=f"%las start {manifest.name}")
+            raise BadRequest(
+                f"{manifest.name} takes no model when it is started.",
+                cause="it loads models by itself" if manifest.category == "runtime" else "it serves none",
+                remedy=f"%las start {manifest.name}",
+            )
         return None
     text = request.model or manifest.model.default
     if text is None:
         if not manifest.model.required:
             return None
-        raise PlanRefused(f"{manifest.name} needs a model.", remedy=f"%las start {manifest.name} --model PATH_OR_NAME")
+        raise PlanRefused(
+            f"{manifest.name} needs a model.",
+            cause="its manifest names none to take by itself",
+            remedy=f"%las start {manifest.name} --model PATH_OR_NAME",
+        )
     from las_jupyter.models.fetch import NeedsDownload, locate
     from las_jupyter.models.reference import parse
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from las_jupyter.core.errors import UnknownOption
+from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.display.words import nearest
 from las_jupyter.stack.requests import option_parameters
 from las_jupyter.stack.stack import Stack
@@ -44,12 +44,27 @@ def refuse_unknown(name: str, signature: inspect.Signature, given: dict[str, Any
             )
 
 
+def refuse_unbound(name: str, signature: inspect.Signature, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+    """Raise ``BadRequest`` when an argument is lacking, or there is one too many."""
+    try:
+        signature.bind(*args, **given)
+    except TypeError as error:
+        needed = [each.name for each in signature.parameters.values() if each.default is inspect.Parameter.empty]
+        known = [each.name for each in signature.parameters.values() if each.kind is not inspect.Parameter.KEYWORD_ONLY]
+        raise BadRequest(
+            f"las.{name} cannot be called like that.",
+            cause=str(error),
+            remedy=f"las.{name}({', '.join(f'{word!r}' for word in needed or known[:1])}, …), or help(las.{name})",
+        ) from None
+
+
 def _verb(method: Callable[Concatenate[Stack, P], R]) -> Callable[P, R]:
     signature = verb_signature(method)
 
     @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         refuse_unknown(method.__name__, signature, kwargs)
+        refuse_unbound(method.__name__, signature, args, kwargs)
         return method(default_stack(), *args, **kwargs)
 
     call.__signature__ = signature  # type: ignore[attr-defined]

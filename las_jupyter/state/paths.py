@@ -96,9 +96,16 @@ def runtime_folder() -> str:
 
 
 def make_private(folder: str) -> None:
-    """Make ``folder`` with mode 0700. Raises ``UnsafeFolder`` when it is a link or others could write it."""
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    found = os.lstat(folder)
+    """Make ``folder`` with mode 0700. Raises ``UnsafeFolder`` when it cannot be, is a link or others could write it."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        found = os.lstat(folder)
+    except OSError as error:
+        raise UnsafeFolder(
+            f"{folder} cannot be made to keep state in.",
+            cause=os.strerror(error.errno or 0),
+            remedy="name another folder with LAS_JUPYTER_STATE_DIR",
+        ) from error
     if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise UnsafeFolder(
             f"{folder} is not safe to keep state in.",

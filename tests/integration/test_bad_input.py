@@ -272,7 +272,7 @@ def test_a_stop_during_a_start_ends_the_start(smollm2):
         (["start", "lama.cpp"], 2, "did you mean"),
         (["start", "llama.cpp", "--modle", "x"], 2, "did you mean --model?"),
         (["strat"], 2, "did you mean: las-jupyter start"),
-        (["stop", "nobody"], 4, "las-jupyter status"),
+        (["stop", "nobody"], 4, "las-jupyter start llama.cpp"),
         (["trust", "/no/such/manifest.yaml"], 1, "cannot be read"),
         (["start", "llama.cpp", "--", "--port", "1"], 3, "--port before the two dashes"),
     ],

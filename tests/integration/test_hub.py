@@ -175,7 +175,7 @@ def test_a_download_that_is_given_up_leaves_nothing_and_can_be_run_again(fetch, 
     hub.break_off = 0
 
     assert answer.returncode == 1
-    assert f"the download of tiny.gguf from {hub.url} broke off" in answer.stderr
+    assert f"The download of tiny.gguf from {hub.url} broke off." in answer.stderr
     assert list((tmp_path / "hf").rglob("*.incomplete")) == []
     assert fetch("hf:org/repo/tiny.gguf").returncode == 0
 
@@ -190,7 +190,7 @@ def test_a_whole_repository_is_a_folder(fetch):
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        ("hf:org/repo/other.gguf", "UnknownModel: the repository org/repo has no file other.gguf"),
+        ("hf:org/repo/other.gguf", "UnknownModel: The repository org/repo has no file other.gguf"),
         ("hf:org/nothing/x.gguf", "UnknownModel: Hugging Face has no repository org/nothing, or it is private"),
         ("org/nothing", "because there is no file of that name here either"),
     ],
@@ -208,7 +208,7 @@ def test_a_gated_repository_says_what_to_accept_and_where(fetch, hub):
 
     answer = fetch("hf:org/repo/tiny.gguf")
 
-    assert "the repository org/repo is gated" in answer.stderr
+    assert "The repository org/repo is gated" in answer.stderr
     assert f"accept it on {hub.url}/org/repo" in answer.stderr
 
 

@@ -42,7 +42,7 @@ def test_a_file_of_the_user_is_located_with_its_size(gguf):
 
 
 def test_a_missing_file_names_its_neighbours(gguf):
-    with pytest.raises(UnknownModel, match="there is no model file") as caught:
+    with pytest.raises(UnknownModel, match="There is no model file") as caught:
         locate(parse(str(gguf.with_name("tinny.gguf"))))
 
     assert "tiny.gguf" in (caught.value.cause or "")

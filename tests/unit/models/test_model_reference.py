@@ -72,7 +72,7 @@ def test_a_name_that_is_nearly_right_is_put_right():
     with pytest.raises(UnknownModel) as caught:
         parse("smollm-135m")
 
-    assert caught.value.remedy == "--model smollm2-135m"
+    assert caught.value.remedy == "did you mean --model smollm2-135m?"
 
 
 @pytest.mark.parametrize(
