@@ -31,12 +31,14 @@ class ExitStatus(NamedTuple):
     """
     How the main process ended, as far as the backend knows: ``code``, or ``signal`` (a name), or neither when
     nobody saw it. ``oom`` None: cannot be known. ``evidence`` says where it is known from.
+    ``oom_limit`` is the memory limit in bytes it was killed at, None when it reached none.
     """
 
     code: int | None = None
     signal: str | None = None
     oom: bool | None = None
     evidence: str = ""
+    oom_limit: int | None = None
 
 
 class Unavailable(NamedTuple):

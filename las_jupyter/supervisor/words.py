@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from las_jupyter.core.backend import ExitStatus
+from las_jupyter.core.quantities import format_size
 from las_jupyter.core.snapshot import Leftover
 
 _MEANINGS = {
@@ -21,9 +22,12 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
         return f"it ended, and its exit status is unknown: {status.evidence or 'nobody saw it'}{also}"
     how = f"with exit code {status.code}" if status.signal is None else f"by {status.signal}"
     if status.oom:
-        return f"killed because it ran out of memory, ended {how}{also}"
+        at = f" at its limit of {format_size(status.oom_limit)}" if status.oom_limit else ""
+        return f"killed because it ran out of memory{at}, ended {how}{also}"
     if requested:
         return f"stopped as requested, ended {how}{' after its grace was over' if insisted else ''}{also}"
+    if status.signal == "SIGKILL" and status.oom is False:
+        return f"it ended {how}: killed from outside, and not for memory{also}"
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
 
 
