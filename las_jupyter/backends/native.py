@@ -219,6 +219,12 @@ class NativeRunning:
     def progress(self) -> int:
         return sum(process.cpu_ticks + bytes_read(process.pid) for process in self._measured().values())
 
+    def tasks(self) -> int:
+        return sum(process.threads for process in self._measured().values())
+
+    def killed_for_memory(self) -> int:
+        return self._kills
+
     def owns_listener(self, port: int) -> bool | None:
         return owned_by(self._tree(), port)
 

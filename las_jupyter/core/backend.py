@@ -104,6 +104,12 @@ class Running(Protocol):
     def progress(self) -> int:
         """A number that grows while the module does something (CPU ticks + bytes read): for stall detection."""
 
+    def tasks(self) -> int:
+        """Processes and threads of the whole tree now; 0 where nobody can tell."""
+
+    def killed_for_memory(self) -> int:
+        """How many of its processes the kernel has killed for memory so far; 0 where nobody can tell."""
+
     def owns_listener(self, port: int) -> bool | None:
         """Whether the socket listening on 127.0.0.1:``port`` is of this tree; None when it cannot be told."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from las_jupyter.core.launch import Port
+from las_jupyter.core.launch import Limits, Port
 from las_jupyter.core.states import HealthState, Lifetime, Mode, ProcessState
 
 STATE_FORMAT = 1
@@ -66,8 +66,9 @@ class Snapshot(NamedTuple):
     One instance at one moment.
 
     ``generation`` counts starts of this name, restarts included. ``reason`` is always a sentence. ``enforcement``
-    says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``engine``, ``watched``, ``none``.
-    ``supervised`` is False when the module runs but its supervisor is gone.
+    says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``systemd scope``, ``engine``, ``rlimit``,
+    ``watched``, ``none``. ``limits`` are those asked for. ``supervised`` is False when the module runs but its
+    supervisor is gone.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Snapshot(NamedTuple):
     supervisor_ticks: int | None = None
     supervisor_version: str = ""
     format: int = STATE_FORMAT
+    limits: Limits = Limits()
 
 
 class EventRecord(NamedTuple):

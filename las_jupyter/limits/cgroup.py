@@ -73,10 +73,15 @@ def places(asked: Collection[str]) -> tuple[Place, ...]:
     groups = memberships(read("/proc/self/cgroup"))
     found: list[Place] = []
     for mount in mounts(read("/proc/self/mountinfo")):
-        place = _unified(mount, groups, asked) if mount.version == 2 else _of_version_1(mount, groups, asked)
+        place = place_in(mount, groups, asked)
         if place is not None and not any(set(place.limits) & set(other.limits) for other in found):
             found.append(place)
     return tuple(found)
+
+
+def place_in(mount: Mount, groups: dict[str, str], asked: Collection[str]) -> Place | None:
+    """The place in one hierarchy for a process that is in ``groups``; None where nothing can be made or kept."""
+    return _unified(mount, groups, asked) if mount.version == 2 else _of_version_1(mount, groups, asked)
 
 
 def _of_version_1(mount: Mount, groups: dict[str, str], asked: Collection[str]) -> Place | None:

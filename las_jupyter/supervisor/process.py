@@ -342,6 +342,8 @@ class Supervisor:
                 self.keeping.due_logs()
             case "memory":
                 self.keeping.due_memory()
+            case "tasks":
+                self.keeping.due_tasks()
             case _:
                 raise AssertionError(f"a timer {name} nobody serves")
 

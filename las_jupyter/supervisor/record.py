@@ -108,4 +108,5 @@ def _first(spec: LaunchSpec, before: Snapshot | None) -> Snapshot:
         model=spec.model, boot_id=boot_id(), ports=spec.ports, lifetime=spec.lifetime, warnings=(), supervised=True,
         url=f"http://127.0.0.1:{spec.ports[0].host}" if spec.ports else None, supervisor_pid=os.getpid(),
         supervisor_ticks=me.ticks if me else None, supervisor_version=las_jupyter.__version__,
+        limits=spec.limits,
     )  # fmt: skip
