@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from las_jupyter.core import lifecycle
 from las_jupyter.core.enforcement import MEMORY_WATCHED_EVERY, TASKS_WATCHED_EVERY
 from las_jupyter.core.quantities import format_size
+from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import write_value
 from las_jupyter.state.paths import make_private
 
@@ -22,10 +23,12 @@ class Keeping:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self.ran_out = False
         supervisor.timers.set("keeping", _EVERY)
 
     def begin(self) -> None:
         """A module runs."""
+        self.ran_out = False
         supervisor = self._supervisor
         supervisor.timers.set("logs", 0.0)
         watched = supervisor.running.enforcement if supervisor.running else {}
@@ -64,7 +67,8 @@ class Keeping:
         if supervisor.running is None or limit is None:
             return
         used = supervisor.running.usage().memory
-        if used > limit:
+        if used > limit and supervisor.life.state is not ProcessState.STOPPING:
+            self.ran_out = True
             told = f"it used {format_size(used)} of memory, more than its limit of {format_size(limit)}"
             supervisor.feed(lifecycle.LimitBroken(told))
         supervisor.timers.set("memory", MEMORY_WATCHED_EVERY)

@@ -15,8 +15,12 @@ _MEANINGS = {
 }
 
 
-def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0) -> str:
-    """How a main process ended, as one sentence without its full stop."""
+def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0, because: str = "") -> str:
+    """
+    How a main process ended, as one sentence without its full stop.
+
+    ``because`` is why we ended it though nobody had asked us to.
+    """
     also = f"; {left} of its processes outlived it and were ended" if left else ""
     if status.code is None and status.signal is None:
         return f"it ended, and its exit status is unknown: {status.evidence or 'nobody saw it'}{also}"
@@ -26,6 +30,8 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
         return f"killed because it ran out of memory{at}, ended {how}{also}"
     if requested:
         return f"stopped as requested, ended {how}{' after its grace was over' if insisted else ''}{also}"
+    if because:
+        return f"ended by us, {how}: {because}{also}"
     if status.signal == "SIGKILL" and status.oom is False:
         return f"it ended {how}: killed from outside, and not for memory{also}"
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
