@@ -19,7 +19,6 @@ from las_jupyter.limits.cgroup import places
 from las_jupyter.limits.leaf import Killed, Leaf
 
 WATCHED = "watched"
-SCOPE = "systemd scope"
 _GROUPED = ("memory", "cpus", "pids")
 _WORTH_A_SCOPE = ("memory", "cpus")
 
@@ -33,12 +32,12 @@ class Confined(NamedTuple):
 
 def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles, mark: str) -> Confined:
     """Start it within its limits. Raises ``LaunchFailed``, and then nothing is left of a group."""
-    old = leaves.noted(files.instance_dir)
-    if old.parts and not old.members():
-        old.remove()
     limits = spec.limits
-    name = f"{leaves.PREFIX}{spec.name}-{files.generation}-{mark[:8]}"
-    leaf = leaves.make(name, limits, places(asked(limits)), files.instance_dir)
+    where = places(asked(limits))
+    leaves.noted(files.instance_dir).remove()
+    leaves.sweep(where)
+    name = f"{leaves.PREFIX}{spec.name}-{files.generation}-{mark[: leaves.MARK_LENGTH]}"
+    leaf = leaves.make(name, limits, where, files.instance_dir)
     lacking = [each for each in _WORTH_A_SCOPE if each in asked(limits) and each not in leaf.kept]
     by = systemd.manager(asked(limits)) if lacking else None
     if by is not None and set(lacking) & set(by.limits) and _can_run(argv[0], env):
@@ -46,7 +45,7 @@ def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFi
         found = _start_in_scope(by, f"{name}.scope", argv, env, spec, files)
         if found is not None:
             return found
-        leaf = leaves.make(name, limits, places(asked(limits)), files.instance_dir)
+        leaf = leaves.make(name, limits, where, files.instance_dir)
     return _start_in_leaf(leaf, argv, env, spec, files)
 
 
@@ -89,6 +88,14 @@ def _can_run(program: str, env: dict[str, str]) -> bool:
     """What cannot be run is started without systemd's help, so that its error is told as ever."""
     folders = [""] if "/" in program else env.get("PATH", os.defpath).split(os.pathsep)
     return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders)
+
+
+def foreseen() -> dict[str, str]:
+    """Who would keep each limit of a server that started now. A kernel may still refuse; the status tells what is."""
+    kept = {limit: f"cgroup v{place.version}" for place in places(_GROUPED) for limit in place.limits}
+    by = systemd.manager(_GROUPED) if any(limit not in kept for limit in _WORTH_A_SCOPE) else None
+    scope = dict.fromkeys(by.limits if by else (), leaves.SCOPE)
+    return enforcement(Limits(memory=1, cpus=1.0, pids=1), {**scope, **kept})
 
 
 def asked(limits: Limits) -> tuple[str, ...]:

@@ -17,11 +17,14 @@ from las_jupyter.limits.cgroup import Place, read
 from las_jupyter.limits.tree import Proc, boot_id, read_process
 
 PREFIX = "las-"
+SCOPE = "systemd scope"
 _PERIOD = 100_000
 _LEAST_QUOTA = 1000
 _NOTE = "cgroups"
 _DEEPEST = 16
 _AS_GOOD_AS_ALL = 0.95
+_YOUNG = 60.0
+MARK_LENGTH = 8
 _LAST_MOMENTS = 0.2
 
 
@@ -43,7 +46,7 @@ class Leaf:
     @property
     def kept(self) -> dict[str, str]:
         """For each limit kept here, who keeps it."""
-        means = {part: "systemd scope" if _is_scope(part) else f"cgroup v{part.version}" for part in self.parts}
+        means = {part: SCOPE if _is_scope(part) else f"cgroup v{part.version}" for part in self.parts}
         return {limit: means[part] for part in self.parts for limit in part.limits}
 
     @property
@@ -151,6 +154,32 @@ def make(name: str, limits: Limits, where: Iterable[Place], folder: str) -> Leaf
             os.rmdir(part.folder)
     _noted(note, parts)
     return Leaf(parts, note)
+
+
+def sweep(where: Iterable[Place]) -> None:
+    """
+    Remove the groups that died with their supervisor and that nobody looked for since.
+
+    The kernel refuses while a process is in one; a young one may be about to be entered.
+    """
+    for place in where:
+        try:
+            names = os.listdir(place.folder)
+        except OSError:
+            continue
+        for name in names:
+            path = f"{place.folder}/{name}"
+            try:
+                if _is_ours(name) and time.time() - os.stat(path).st_mtime > _YOUNG:
+                    os.rmdir(path)
+            except OSError:
+                continue
+
+
+def _is_ours(name: str) -> bool:
+    """Whether it is called like the group of a start: ``las-NAME-GENERATION-MARK``."""
+    head, generation, mark = ([*name.rsplit("-", 2), "", ""])[:3]
+    return head.startswith(PREFIX) and generation.isdigit() and len(mark) == MARK_LENGTH and mark.isalnum()
 
 
 def found(scope: str, limits: tuple[str, ...], folder: str) -> Leaf:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
+from las_jupyter.core.enforcement import limit_words
 from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
 from las_jupyter.core.launch import Decision, Gpus, LaunchSpec, Limits, Mount, Port
@@ -55,6 +56,8 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     ports = _ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, decisions)
+    if mode.mode is Mode.NATIVE:
+        _keepers_decision(limits, world, decisions)
     _model_decision(world, decisions)
     fitted = fit_model(request, world, gpus, limits, lower.names_taken(manifest, mode.mode), decisions)
     values = {**_values(request, world, mode.mode, ports, gpus), **fitted.values}
@@ -226,6 +229,14 @@ def _limits(request: StartRequest, world: World, decisions: list[Decision]) -> L
             reason += f", though only {format_size(max(0, left))} are left: overcommitted as you said"
         decisions.append(Decision("memory", format_size(memory), reason))
     return Limits(memory, cpus, world.pids_limit or _PIDS)
+
+
+def _keepers_decision(limits: Limits, world: World, decisions: list[Decision]) -> None:
+    """Say before the start who will keep each limit, for a watch can be overrun for a moment and a cgroup cannot."""
+    kept = {name: how for name, how in world.keepers.items() if getattr(limits, name)}
+    if kept:
+        reason = "a cgroup keeps what it can here, then a systemd scope, then the supervisor's own watch"
+        decisions.append(Decision("limits", "; ".join(limit_words(limits, kept)), reason))
 
 
 def _under_the_ceiling(

@@ -66,7 +66,7 @@ class World:
     The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
     ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
     port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
-    in the order to start them.
+    in the order to start them. ``keepers`` says for each limit who would keep it for a native server.
     """
 
     entry: Entry
@@ -89,3 +89,4 @@ class World:
     memory_limit: int | None = None
     cpu_limit: float | None = None
     pids_limit: int | None = None
+    keepers: dict[str, str] = field(default_factory=dict)

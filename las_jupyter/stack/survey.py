@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.backends.native_limits import foreseen
 from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefused
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
@@ -52,6 +53,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         memory_limit=settings.limits.memory,
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
+        keepers=foreseen(),
         policy=_policy(manifest, settings),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
