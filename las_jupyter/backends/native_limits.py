@@ -7,16 +7,18 @@ Each limit is for the first of them that can keep it. Open files are the kernel'
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from las_jupyter.backends import native_exec
 from las_jupyter.core.backend import ExitStatus, StartFiles
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import LaunchSpec, Limits
 from las_jupyter.limits import leaf as leaves
-from las_jupyter.limits import systemd
 from las_jupyter.limits.cgroup import places
 from las_jupyter.limits.leaf import Killed, Leaf
+
+if TYPE_CHECKING:
+    from las_jupyter.limits.systemd import Manager
 
 WATCHED = "watched"
 _GROUPED = ("memory", "cpus", "pids")
@@ -39,7 +41,7 @@ def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFi
     name = f"{leaves.PREFIX}{spec.name}-{files.generation}-{mark[: leaves.MARK_LENGTH]}"
     leaf = leaves.make(name, limits, where, files.instance_dir)
     lacking = [each for each in _WORTH_A_SCOPE if each in asked(limits) and each not in leaf.kept]
-    by = systemd.manager(asked(limits)) if lacking else None
+    by = _systemd(asked(limits)) if lacking else None
     if by is not None and set(lacking) & set(by.limits) and _can_run(argv[0], env):
         leaf.remove()
         found = _start_in_scope(by, f"{name}.scope", argv, env, spec, files)
@@ -63,9 +65,11 @@ def _start_in_leaf(
 
 
 def _start_in_scope(
-    by: systemd.Manager, unit: str, argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles
+    by: Manager, unit: str, argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles
 ) -> Confined | None:
     """None when systemd did not do it; then nothing was started."""
+    from las_jupyter.limits import systemd
+
     helped = {"XDG_RUNTIME_DIR": by.runtime_dir, **env} if by.runtime_dir else env
     try:
         pid = native_exec.start([*systemd.prefix(by, unit, spec.limits), *argv], helped, spec, files)
@@ -76,6 +80,13 @@ def _start_in_scope(
         _end_child(pid)
         return None
     return Confined(pid, leaves.found(folder, by.limits, files.instance_dir))
+
+
+def _systemd(limits: tuple[str, ...]) -> Manager | None:
+    """The systemd that can keep some of ``limits``; loaded only where a control group of ours cannot."""
+    from las_jupyter.limits.systemd import manager
+
+    return manager(limits)
 
 
 def _end_child(pid: int) -> None:
@@ -93,7 +104,7 @@ def _can_run(program: str, env: dict[str, str]) -> bool:
 def foreseen() -> dict[str, str]:
     """Who would keep each limit of a server that started now. A kernel may still refuse; the status tells what is."""
     kept = {limit: f"cgroup v{place.version}" for place in places(_GROUPED) for limit in place.limits}
-    by = systemd.manager(_GROUPED) if any(limit not in kept for limit in _WORTH_A_SCOPE) else None
+    by = _systemd(_GROUPED) if any(limit not in kept for limit in _WORTH_A_SCOPE) else None
     scope = dict.fromkeys(by.limits if by else (), leaves.SCOPE)
     return enforcement(Limits(memory=1, cpus=1.0, pids=1), {**scope, **kept})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from las_jupyter.core.launch import Limits
+from las_jupyter.core.launch import WATCHED_EVERY, Limits
 from las_jupyter.core.quantities import format_size
 
 _MEANS = {
@@ -13,9 +13,6 @@ _MEANS = {
     "rlimit": "enforced by the kernel for each process",
     "none": "not enforced here",
 }
-MEMORY_WATCHED_EVERY = 2.0
-TASKS_WATCHED_EVERY = 5.0
-_WATCHED = {"memory": MEMORY_WATCHED_EVERY, "pids": TASKS_WATCHED_EVERY}
 
 
 def limit_words(limits: Limits, enforcement: dict[str, str]) -> tuple[str, ...]:
@@ -26,7 +23,7 @@ def limit_words(limits: Limits, enforcement: dict[str, str]) -> tuple[str, ...]:
     """
     by_means: dict[str, list[str]] = {}
     for name, how in enforcement.items():
-        means = f"watched every {_WATCHED.get(name, MEMORY_WATCHED_EVERY):g} s" if how == "watched" else how
+        means = f"watched every {WATCHED_EVERY[name]:g} s" if how == "watched" and name in WATCHED_EVERY else how
         by_means.setdefault(_MEANS.get(how, means), []).append(_size(name, limits))
     return tuple(f"{', '.join(what)} {means}" for means, what in by_means.items())
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from las_jupyter.core import lifecycle
-from las_jupyter.core.enforcement import MEMORY_WATCHED_EVERY, TASKS_WATCHED_EVERY
+from las_jupyter.core.launch import WATCHED_EVERY
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import write_value
@@ -33,9 +33,9 @@ class Keeping:
         supervisor.timers.set("logs", 0.0)
         watched = supervisor.running.enforcement if supervisor.running else {}
         if watched.get("memory") == "watched":
-            supervisor.timers.set("memory", MEMORY_WATCHED_EVERY)
+            supervisor.timers.set("memory", WATCHED_EVERY["memory"])
         if watched.get("pids") == "watched":
-            supervisor.timers.set("tasks", TASKS_WATCHED_EVERY)
+            supervisor.timers.set("tasks", WATCHED_EVERY["pids"])
 
     def end(self) -> None:
         """It ended."""
@@ -71,7 +71,7 @@ class Keeping:
             self.ran_out = True
             told = f"it used {format_size(used)} of memory, more than its limit of {format_size(limit)}"
             supervisor.feed(lifecycle.LimitBroken(told))
-        supervisor.timers.set("memory", MEMORY_WATCHED_EVERY)
+        supervisor.timers.set("memory", WATCHED_EVERY["memory"])
 
     def due_tasks(self) -> None:
         """Where no cgroup bounds the number of processes and threads, we count them ourselves."""
@@ -83,7 +83,7 @@ class Keeping:
         if there > limit:
             told = f"it had {there} processes and threads, more than its limit of {limit}"
             supervisor.feed(lifecycle.LimitBroken(told))
-        supervisor.timers.set("tasks", TASKS_WATCHED_EVERY)
+        supervisor.timers.set("tasks", WATCHED_EVERY["pids"])
 
     def _check_memory(self) -> bool:
         """A server may live on without a worker that the kernel killed; somebody should know."""

@@ -12,6 +12,7 @@ import pytest
 from native_house import House, eventually, house, lives, pid_in
 from required import missing
 
+from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Limits, LogProbe, ReadyRule
 from las_jupyter.core.states import ProcessState
 from las_jupyter.limits.cgroup import places
@@ -202,10 +203,12 @@ def test_a_group_of_a_server_that_died_unwatched_is_removed_by_the_next_look(hou
 def test_a_program_that_cannot_be_run_leaves_no_group(house: House) -> None:
     spec = house.spec(limits=Limits(pids=50, memory=64 * MIB))._replace(argv=("/nowhere/at-all",))
 
-    with pytest.raises(Exception, match="could not be started"):
+    before = groups()
+
+    with pytest.raises(LaunchFailed, match="could not be started"):
         house.manager.start(spec, {})
 
-    assert not groups()
+    assert groups() == before
 
 
 def test_the_limit_of_open_files_is_the_kernels(house: House) -> None:
