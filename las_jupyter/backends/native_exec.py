@@ -18,7 +18,11 @@ _FORKING, _FOLDER, _PROGRAM, _ENTERING = 0, 1, 2, 3
 
 
 class CannotEnter(Exception):
-    """The new process was not let into its control group; nothing was started."""
+    """The new process was not let into entrance number ``which`` of those it was given; nothing was started."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__(which)
+        self.which = which
 
 
 def with_secret_files(spec: LaunchSpec, secrets: dict[str, str], instance_dir: str) -> list[str]:
@@ -69,8 +73,8 @@ def start(
     if data:
         os.waitpid(pid, 0)
         step, number = struct.unpack("ii", data)
-        if step == _ENTERING:
-            raise CannotEnter
+        if step >= _ENTERING:
+            raise CannotEnter(step - _ENTERING)
         raise _failed(spec, step, argv[0], number)
     return pid
 
@@ -83,8 +87,9 @@ def _child(
         os.setsid()
         _redirect(log_fd)
         _bound(spec)
-        step = _ENTERING
-        _enter(join)
+        for number, path in enumerate(join):
+            step = _ENTERING + number
+            _enter(path)
         step = _FORKING
         for name in RESTORED_SIGNALS:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -122,11 +127,10 @@ def _bound(spec: LaunchSpec) -> None:
         pass
 
 
-def _enter(join: tuple[str, ...]) -> None:
-    for path in join:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        os.write(fd, b"0")
-        os.close(fd)
+def _enter(group: str) -> None:
+    fd = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+    os.write(fd, b"0")
+    os.close(fd)
 
 
 def _failed(spec: LaunchSpec, step: int, program: str, number: int) -> LaunchFailed:

@@ -48,20 +48,19 @@ def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFi
         if found is not None:
             return found
         leaf = leaves.make(name, limits, where, files.instance_dir)
-    return _start_in_leaf(leaf, argv, env, spec, files)
+    return start_in(leaf, argv, env, spec, files)
 
 
-def _start_in_leaf(
-    leaf: Leaf, argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles
-) -> Confined:  # fmt: skip
-    try:
-        return Confined(native_exec.start(argv, env, spec, files, leaf.entrances), leaf)
-    except native_exec.CannotEnter:
-        leaf.remove()
-        return Confined(native_exec.start(argv, env, spec, files), Leaf(()))
-    except LaunchFailed:
-        leaf.remove()
-        raise
+def start_in(leaf: Leaf, argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles) -> Confined:
+    """Start it inside ``leaf``; a part that does not let it in is given up, and with it the limits kept there."""
+    while True:
+        try:
+            return Confined(native_exec.start(argv, env, spec, files, leaf.entrances), leaf)
+        except native_exec.CannotEnter as refused:
+            leaf.give_up(leaf.parts[refused.which])
+        except LaunchFailed:
+            leaf.remove()
+            raise
 
 
 def _start_in_scope(

@@ -118,6 +118,11 @@ class Leaf:
                 pass
         return True
 
+    def give_up(self, part: Place) -> None:
+        """Do without one hierarchy."""
+        Leaf((part,)).remove()
+        self.parts = tuple(other for other in self.parts if other != part)
+
     def _removed(self) -> bool:
         gone = True
         for part in self.parts:

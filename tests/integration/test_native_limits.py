@@ -12,11 +12,13 @@ import pytest
 from native_house import House, eventually, house, lives, pid_in
 from required import missing
 
+from las_jupyter.backends.native_limits import start_in
+from las_jupyter.core.backend import StartFiles
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Limits, LogProbe, ReadyRule
 from las_jupyter.core.states import ProcessState
-from las_jupyter.limits.cgroup import places
-from las_jupyter.limits.leaf import Leaf, noted
+from las_jupyter.limits.cgroup import Place, places
+from las_jupyter.limits.leaf import Leaf, make, noted
 
 __all__ = ["house"]
 
@@ -217,3 +219,26 @@ def test_the_limit_of_open_files_is_the_kernels(house: House) -> None:
     rows = Path(f"/proc/{started.pid}/limits").read_text().splitlines()
     assert next(row for row in rows if row.startswith("Max open files")).split()[3] == "77"
     assert started.enforcement["nofile"] == "rlimit"
+
+
+def test_a_group_that_lets_nobody_in_is_given_up_and_the_others_hold(house: House) -> None:
+    """A new group of the version 1 hierarchy of cpu sets has no processors, and whoever has none may not enter."""
+    need("pids")
+    folder = Path("/sys/fs/cgroup/cpuset")
+    if not (folder / "cgroup.procs").exists() or not os.access(folder, os.W_OK):
+        missing("control groups", "no group that refuses its members can be made on this machine")
+    good = next(place for place in places(("pids",)) if "pids" in place.limits)
+    leaf = make("las-one-9-0a1b2c3d", Limits(pids=9), (Place(str(folder), 2, ()), good), str(house.folder))
+    log = os.open(house.folder / "log", os.O_WRONLY | os.O_CREAT)
+    spec = house.spec()._replace(argv=("cat",))
+
+    started = start_in(leaf, ["sleep", "60"], dict(os.environ), spec, StartFiles(str(house.folder), "", log, 9))
+
+    assert len(leaf.parts) == 1
+    assert set(leaf.members()) == {started.pid}
+    assert leaf.kept == {"pids": f"cgroup v{good.version}"}
+    os.kill(started.pid, signal.SIGKILL)
+    os.waitpid(started.pid, 0)
+    os.close(log)
+    assert leaf.remove()
+    assert not list(folder.glob("las-one-*"))
