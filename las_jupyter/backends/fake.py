@@ -155,6 +155,12 @@ class FakeRunning:
     def progress(self) -> int:
         return int((time.monotonic() - self._module.began) * 1000)
 
+    def tasks(self) -> int:
+        return 0
+
+    def killed_for_memory(self) -> int:
+        return 0
+
     def owns_listener(self, port: int) -> bool | None:
         return None
 

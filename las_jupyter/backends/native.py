@@ -13,20 +13,23 @@ import select
 import signal
 import time
 
-from las_jupyter.backends import native_tree, process_id
+from las_jupyter.backends import native_limits, native_tree, process_id
 from las_jupyter.backends.environment import environment
 from las_jupyter.backends.listeners import owned_by
-from las_jupyter.backends.native_exec import RESTORED_SIGNALS, start, with_secret_files
+from las_jupyter.backends.native_exec import RESTORED_SIGNALS, with_secret_files
 from las_jupyter.backends.process_id import ProcessId
 from las_jupyter.core.backend import ExitStatus, InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import Health, Leftover, Usage
+from las_jupyter.limits.leaf import Killed, Leaf, noted
 from las_jupyter.limits.tree import Proc, boot_id, read_process
 from las_jupyter.limits.usage import bytes_read, measure
 
 _PR_SET_CHILD_SUBREAPER = 36
 _ONE_INSISTENCE = 0.02
 _PROBE_TIMED_OUT = 124
+_COUNT_EVERY = 1.0
+_SHORTLY = 30.0
 
 
 class NativeBackend:
@@ -50,9 +53,9 @@ class NativeBackend:
         mark = os.urandom(16).hex()
         env = environment(self._base, spec, secrets)
         env[native_tree.MARK] = mark
-        pid = start(argv, env, spec, files)
+        pid, leaf = native_limits.start(argv, env, spec, files, mark)
         pidfd = os.pidfd_open(pid)
-        return NativeRunning(process_id.identify(pid, pidfd, mark), pidfd, spec, env, own=True)
+        return NativeRunning(process_id.identify(pid, pidfd, mark), pidfd, spec, env, leaf, own=True)
 
     def adopt(self, ref: InstanceRef, spec: LaunchSpec, *, files: StartFiles) -> NativeRunning | None:
         """
@@ -65,7 +68,8 @@ class NativeBackend:
         if known is None or known.boot != boot_id():
             return None  # of another boot nothing lives
         pidfd = process_id.open_verified(known)
-        running = NativeRunning(known, pidfd, spec, environment(self._base, spec, {}), own=False)
+        leaf = noted(files.instance_dir)
+        running = NativeRunning(known, pidfd, spec, environment(self._base, spec, {}), leaf, own=False)
         if pidfd is None and not running.leftovers():
             running.close()
             return None
@@ -83,16 +87,19 @@ class NativeRunning:
     """A process tree of ours."""
 
     def __init__(
-        self, known: ProcessId, pidfd: int | None, spec: LaunchSpec, env: dict[str, str], *, own: bool
+        self, known: ProcessId, pidfd: int | None, spec: LaunchSpec, env: dict[str, str], leaf: Leaf, *, own: bool
     ) -> None:
+        self._leaf = leaf
         self._id, self._pidfd, self._spec, self._env, self._own = known, pidfd, spec, env, own
         self._exit: ExitStatus | None = None
-        self._asked = False
+        self._asked, self._insisted = False, False
+        self._kills, self._kill_seen = 0, float("-inf")
+        self._count_at = 0.0
         self._probe: _Probe | None = None
         self._statuses: dict[int, int] = {}
         self._traces = native_tree.Traces(known, proven=pidfd is not None)
         self._epoll = select.epoll()
-        self.enforcement: dict[str, str] = {"memory": "watched"} if spec.limits.memory else {}
+        self.enforcement = native_limits.enforcement(spec.limits, leaf.kept)
         self.container_id: str | None = None
         self.image: str | None = None
         if pidfd is not None:
@@ -120,6 +127,9 @@ class NativeRunning:
         self._statuses.clear()
         if self._exit is not None:
             return
+        if time.monotonic() >= self._count_at:
+            self._count_at = time.monotonic() + _COUNT_EVERY
+            self._count_kills()
         if status is not None:
             self._main_gone(process_id.exit_status(status, "reaped by the supervisor"))
         elif self._pidfd is not None and process_id.ended(self._pidfd) and not self._awaits_reaping():
@@ -129,8 +139,19 @@ class NativeRunning:
         """It ended after we looked and is our child: its status comes with the next look."""
         return self._own and read_process(self._id.pid) is not None
 
+    def _count_kills(self) -> Killed | None:
+        """Ask the kernel how many of it were killed for memory, and remember when there was one more."""
+        killed = self._leaf.killed()
+        if killed is not None and killed.number > self._kills:
+            self._kills, self._kill_seen = killed.number, time.monotonic()
+        return killed
+
     def _main_gone(self, status: ExitStatus) -> None:
-        self._exit = status
+        killed = self._count_kills()
+        self._exit = native_limits.judged(
+            status, killed, insisted=self._insisted, asked_to_stop=self._asked,
+            lately=time.monotonic() - self._kill_seen < _SHORTLY, limit=self._spec.limits.memory,
+        )  # fmt: skip
         self._traces.main_ended()
         if self._pidfd is not None:
             self._epoll.unregister(self._pidfd)
@@ -152,6 +173,8 @@ class NativeRunning:
     def insist(self) -> None:
         # One pass is not enough against something that forks meanwhile; passes until nothing is found are.
         until = time.monotonic() + _ONE_INSISTENCE
+        self._insisted = self._insisted or self._exit is None
+        self._leaf.kill()
         while True:
             targets = self._targets()
             for process in targets:
@@ -162,17 +185,25 @@ class NativeRunning:
 
     def _targets(self) -> list[Proc]:
         if self._own:
-            return native_tree.brood()
+            return [*native_tree.brood(), *self._members().values()]
         probe = read_process(self._probe.pid) if self._probe is not None else None
-        return [*self._traces.alive().values(), *([probe] if probe else [])]
+        return [*(self._traces.alive() | self._members()).values(), *([probe] if probe else [])]
 
     def _tree(self) -> dict[int, Proc]:
         """Everything alive of it, by pid, except a probe of ours that is under way."""
-        found = native_tree.household() if self._own else self._traces.alive()
+        found = (native_tree.household() if self._own else self._traces.alive()) | self._members()
         if self._probe is not None and self._probe.pid in found:
             for pid in native_tree.descendants([found[self._probe.pid]]):
                 found.pop(pid, None)
         return found
+
+    def _members(self) -> dict[int, Proc]:
+        """What is in the control group: also what hid from descent, session and mark."""
+        return {pid: process for pid, process in self._leaf.members().items() if native_tree.is_alive(process)}
+
+    def _measured(self) -> dict[int, Proc]:
+        """The tree, by the cheaper way where there are two: a stranger's tree costs a look at every process."""
+        return (not self._own and self._members()) or self._tree()
 
     def leftovers(self) -> tuple[Leftover, ...]:
         self.tend()
@@ -183,10 +214,17 @@ class NativeRunning:
         )
 
     def usage(self) -> Usage:
-        return measure(self._tree().values())
+        usage, cpu = measure(self._measured().values()), self._leaf.cpu_seconds()
+        return usage if cpu is None else usage._replace(cpu_seconds=cpu)
 
     def progress(self) -> int:
-        return sum(process.cpu_ticks + bytes_read(process.pid) for process in self._tree().values())
+        return sum(process.cpu_ticks + bytes_read(process.pid) for process in self._measured().values())
+
+    def tasks(self) -> int:
+        return sum(process.threads for process in self._measured().values())
+
+    def killed_for_memory(self) -> int:
+        return self._kills
 
     def owns_listener(self, port: int) -> bool | None:
         return owned_by(self._tree(), port)
@@ -205,6 +243,7 @@ class NativeRunning:
 
     def close(self) -> None:
         self.tend()
+        self._leaf.remove()
         self._epoll.close()
 
 

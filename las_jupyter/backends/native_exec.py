@@ -14,7 +14,15 @@ from las_jupyter.core.launch import LaunchSpec
 
 _OOM_SCORE_RAISED = 300
 RESTORED_SIGNALS = ("SIGPIPE", "SIGINT", "SIGTERM", "SIGHUP", "SIGCHLD", "SIGXFSZ", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-_FORKING, _FOLDER, _PROGRAM = 0, 1, 2
+_FORKING, _FOLDER, _PROGRAM, _ENTERING = 0, 1, 2, 3
+
+
+class CannotEnter(Exception):
+    """The new process was not let into entrance number ``which`` of those it was given; nothing was started."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__(which)
+        self.which = which
 
 
 def with_secret_files(spec: LaunchSpec, secrets: dict[str, str], instance_dir: str) -> list[str]:
@@ -41,12 +49,14 @@ def _write_secret(path: str, value: str) -> None:
         os.close(fd)
 
 
-def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles, join: str | None = None) -> int:
+def start(
+    argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles, join: tuple[str, ...] = ()
+) -> int:  # fmt: skip
     """
     Fork and exec; the new process leads a session of its own. Raises ``LaunchFailed`` naming what was wrong.
 
-    ``join`` is a cgroup's ``cgroup.procs`` the child enters before it becomes the module. The pipe tells whether exec
-    worked: it closes by itself when it did.
+    ``join`` are the ``cgroup.procs`` the child writes itself into before it becomes the module (``CannotEnter`` when it
+    may not). The pipe tells whether exec worked: it closes by itself when it did.
     """
     try:
         told, tell = os.pipe()
@@ -63,17 +73,24 @@ def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFi
     if data:
         os.waitpid(pid, 0)
         step, number = struct.unpack("ii", data)
+        if step >= _ENTERING:
+            raise CannotEnter(step - _ENTERING)
         raise _failed(spec, step, argv[0], number)
     return pid
 
 
-def _child(argv: list[str], env: dict[str, str], spec: LaunchSpec, log_fd: int, join: str | None, tell: int) -> None:
+def _child(
+    argv: list[str], env: dict[str, str], spec: LaunchSpec, log_fd: int, join: tuple[str, ...], tell: int
+) -> None:  # fmt: skip
     step = _FORKING
     try:
         os.setsid()
         _redirect(log_fd)
         _bound(spec)
-        _enter(join)
+        for number, path in enumerate(join):
+            step = _ENTERING + number
+            _enter(path)
+        step = _FORKING
         for name in RESTORED_SIGNALS:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -110,11 +127,10 @@ def _bound(spec: LaunchSpec) -> None:
         pass
 
 
-def _enter(join: str | None) -> None:
-    if join is not None:
-        fd = os.open(join, os.O_WRONLY)
-        os.write(fd, b"0")
-        os.close(fd)
+def _enter(group: str) -> None:
+    fd = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+    os.write(fd, b"0")
+    os.close(fd)
 
 
 def _failed(spec: LaunchSpec, step: int, program: str, number: int) -> LaunchFailed:

@@ -109,6 +109,12 @@ class OciRunning:
     def progress(self) -> int:
         return sum(each.cpu_ticks + bytes_read(each.pid) for each in self._tree())
 
+    def tasks(self) -> int:
+        return 0
+
+    def killed_for_memory(self) -> int:
+        return 0
+
     def owns_listener(self, port: int) -> bool | None:
         """The engine listens on the container's behalf, and refused to start if it could not."""
         return None

@@ -39,12 +39,14 @@ class ExitStatus(NamedTuple):
     """
     How the main process ended, as far as the backend knows: ``code``, or ``signal`` (a name), or neither when
     nobody saw it. ``oom`` None: cannot be known. ``evidence`` says where it is known from.
+    ``oom_limit`` is the memory limit in bytes it was killed at, None when it reached none.
     """
 
     code: int | None = None
     signal: str | None = None
     oom: bool | None = None
     evidence: str = ""
+    oom_limit: int | None = None
 
 
 class Unavailable(NamedTuple):
@@ -114,6 +116,12 @@ class Running(Protocol):
 
     def progress(self) -> int:
         """A number that grows while the module does something (CPU ticks + bytes read): for stall detection."""
+
+    def tasks(self) -> int:
+        """Processes and threads of the whole tree now; 0 where nobody can tell."""
+
+    def killed_for_memory(self) -> int:
+        """How many of its processes the kernel has killed for memory so far; 0 where nobody can tell."""
 
     def owns_listener(self, port: int) -> bool | None:
         """Whether the socket listening on 127.0.0.1:``port`` is of this tree; None when it cannot be told."""

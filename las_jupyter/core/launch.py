@@ -69,6 +69,10 @@ class Gpus(NamedTuple):
     vendor: str | None = None
 
 
+WATCHED_EVERY = {"memory": 2.0, "pids": 5.0}
+"""Seconds between two looks of a supervisor at a limit that nobody else keeps."""
+
+
 class Limits(NamedTuple):
     """Upper bounds; ``None`` means none was asked for. Sizes in bytes, ``cpus`` in cores."""
 

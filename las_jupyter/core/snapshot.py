@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from las_jupyter.core.launch import Port
+from las_jupyter.core.launch import Limits, Port
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.states import HealthState, Lifetime, Mode, ProcessState
 
@@ -96,9 +96,10 @@ class Snapshot(NamedTuple):
     One instance at one moment.
 
     ``generation`` counts starts of this name, restarts included. ``reason`` is always a sentence. ``enforcement``
-    says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``engine``, ``watched``, ``none``.
-    ``supervised`` is False when the module runs but its supervisor is gone. ``image`` is what a container was made of,
-    as ``repository@sha256:…``, or the image's id where it came from no registry.
+    says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``systemd scope``, ``engine``, ``rlimit``,
+    ``watched``, ``none``. ``limits`` are those asked for. ``supervised`` is False when the module runs but its
+    supervisor is gone. ``image`` is what a container was made of, as ``repository@sha256:…``, or the image's id where
+    it came from no registry.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Snapshot(NamedTuple):
     image: str | None = None
     fetching: Fetching | None = None
     format: int = STATE_FORMAT
+    limits: Limits = Limits()
 
 
 class EventRecord(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from las_jupyter.core import enforcement
 from las_jupyter.core.quantities import format_duration, format_size
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display import html
@@ -34,7 +35,7 @@ def _row(snapshot: Snapshot, now: float) -> tuple[str, ...]:
         health_words(snapshot),
         (snapshot.url or "") if snapshot.state.alive else "",
         uptime(snapshot, now),
-        format_size(snapshot.usage.memory) if snapshot.usage and snapshot.state.alive else "",
+        memory_words(snapshot),
         limit_words(snapshot),
         why(snapshot),
     )
@@ -48,9 +49,17 @@ def uptime(snapshot: Snapshot, now: float) -> str:
     return f"ended {ago(now - (ended or snapshot.changed_at))}" if ended or snapshot.changed_at else ""
 
 
+def memory_words(snapshot: Snapshot) -> str:
+    """What its tree uses now, and of GPU memory where that can be told."""
+    if snapshot.usage is None or not snapshot.state.alive:
+        return ""
+    vram = f" + {format_size(snapshot.usage.vram)} GPU" if snapshot.usage.vram is not None else ""
+    return format_size(snapshot.usage.memory) + vram
+
+
 def limit_words(snapshot: Snapshot) -> str:
-    """How each limit asked for is kept, as ``memory: cgroup v2``."""
-    return ", ".join(f"{limit}: {how}" for limit, how in sorted(snapshot.enforcement.items()))
+    """How each limit asked for is kept, as ``memory 2.0 GiB enforced by cgroup v2``."""
+    return "; ".join(enforcement.limit_words(snapshot.limits, snapshot.enforcement))
 
 
 def _remarks(snapshot: Snapshot) -> list[str]:

@@ -21,6 +21,7 @@ class Proc(NamedTuple):
     session: int
     ticks: int
     cpu_ticks: int
+    threads: int = 1
 
 
 def read_process(pid: int) -> Proc | None:
@@ -41,7 +42,7 @@ def read_process(pid: int) -> Proc | None:
         return None
     fields = text[end + 2 :].split()
     return Proc(pid, text[begin + 1 : end], fields[0], int(fields[1]), int(fields[3]), int(fields[19]),
-                int(fields[11]) + int(fields[12]))  # fmt: skip
+                int(fields[11]) + int(fields[12]), int(fields[17]))  # fmt: skip
 
 
 def all_processes() -> dict[int, Proc]:

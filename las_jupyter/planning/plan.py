@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
+from las_jupyter.core.enforcement import limit_words
 from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
 from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
@@ -58,6 +59,8 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     ports = choose_ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, decisions)
     limits = _limits(request, world, mode.mode, decisions)
+    if mode.mode is Mode.NATIVE:
+        _keepers_decision(limits, world, decisions)
     mounts = _mounts(request, world, mode.mode)
     _model_decision(world, decisions)
     measured = check_model_size(world, decisions)
@@ -205,6 +208,14 @@ def _limits(request: StartRequest, world: World, mode: Mode, decisions: list[Dec
         decisions.append(Decision("memory", format_size(memory), reason, override=memory > left))
     shm = lower.container(world.entry.manifest).shm if mode is Mode.CONTAINER else None
     return Limits(memory, cpus, world.pids_limit or _PIDS, shm=shm)
+
+
+def _keepers_decision(limits: Limits, world: World, decisions: list[Decision]) -> None:
+    """Say before the start who will keep each limit, for a watch can be overrun for a moment and a cgroup cannot."""
+    kept = {name: how for name, how in world.keepers.items() if getattr(limits, name)}
+    if kept:
+        reason = "a cgroup keeps what it can here, then a systemd scope, then the supervisor's own watch"
+        decisions.append(Decision("limits", "; ".join(limit_words(limits, kept)), reason))
 
 
 def _under_the_ceiling(

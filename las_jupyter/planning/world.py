@@ -78,7 +78,8 @@ class World:
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
     are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
-    ``container_engine`` the setting of that name.
+    ``container_engine`` the setting of that name. ``keepers`` says for each limit who would keep it for a native
+    server.
     """
 
     entry: Entry
@@ -105,3 +106,4 @@ class World:
     pids_limit: int | None = None
     person: tuple[int, int] = (0, 0)
     container_engine: str = "auto"
+    keepers: dict[str, str] = field(default_factory=dict)

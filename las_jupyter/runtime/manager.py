@@ -30,10 +30,11 @@ from las_jupyter.core.errors import (
 )  # fmt: skip
 from las_jupyter.core.launch import LaunchSpec, Owner
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
-from las_jupyter.core.states import Lifetime, ProcessState
+from las_jupyter.core.states import Lifetime, Mode, ProcessState
 from las_jupyter.core.wire import from_data
-from las_jupyter.limits.tree import boot_id, read_process
+from las_jupyter.limits.tree import boot_id, members, read_process
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.resources import vram
 from las_jupyter.runtime import kept_data
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
@@ -262,7 +263,20 @@ class Manager:
             data = ask(self.paths.socket(name), "usage").get("usage")
         except LasError:
             return None
-        return from_data(Usage, data) if data else None
+        if not data:
+            return None
+        return from_data(Usage, data)._replace(vram=self._vram(name))
+
+    def _vram(self, name: str) -> int | None:
+        """GPU memory of the tree, where a driver tells it; the supervisor itself carries no library for that."""
+        held = vram.holdings()
+        if not held:
+            return None
+        snapshot = self.snapshot(name)
+        if snapshot.pid is None:
+            return None
+        above = snapshot.supervisor_pid if snapshot.mode is Mode.NATIVE else None
+        return vram.vram_of({process.pid for process in members(snapshot.pid, above)}, held)
 
     def log(self, name: str, generation: int | None = None) -> LogReader:
         """The log of the last start, or of start number ``generation``."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.backends.native_limits import foreseen
 from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefused
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
@@ -62,6 +63,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         memory_limit=settings.limits.memory,
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
+        keepers=foreseen(),
         policy=policy,
         person=(os.getuid(), os.getgid()),
         container_engine=str(settings.runtime.container_engine),

@@ -6,7 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from las_jupyter.core import lifecycle
+from las_jupyter.core.launch import WATCHED_EVERY
 from las_jupyter.core.quantities import format_size
+from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import write_value
 from las_jupyter.state.paths import make_private
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from las_jupyter.supervisor.process import Supervisor
 
 _EVERY = 5.0
-_MEMORY_EVERY = 2.0
 
 
 class Keeping:
@@ -22,30 +23,32 @@ class Keeping:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self.ran_out = False
         supervisor.timers.set("keeping", _EVERY)
 
     def begin(self) -> None:
         """A module runs."""
+        self.ran_out = False
         supervisor = self._supervisor
         supervisor.timers.set("logs", 0.0)
-        if supervisor.spec.limits.memory and self._enforcement() == "watched":
-            supervisor.timers.set("memory", _MEMORY_EVERY)
-
-    def _enforcement(self) -> str | None:
-        running = self._supervisor.running
-        return running.enforcement.get("memory") if running else None
+        watched = supervisor.running.enforcement if supervisor.running else {}
+        if watched.get("memory") == "watched":
+            supervisor.timers.set("memory", WATCHED_EVERY["memory"])
+        if watched.get("pids") == "watched":
+            supervisor.timers.set("tasks", WATCHED_EVERY["pids"])
 
     def end(self) -> None:
         """It ended."""
         self.due_logs()  # its last words may have been many
-        self._supervisor.timers.drop("logs", "memory")
+        self._supervisor.timers.drop("logs", "memory", "tasks")
 
     def due_keeping(self) -> None:
         """Look after our own files."""
         supervisor = self._supervisor
         supervisor.timers.set("keeping", _EVERY)
         self._check_folder()
-        if self._check_log():
+        news = (self._check_log(), self._check_memory())
+        if any(news):
             supervisor.record.save()
         supervisor.record.retry()
 
@@ -64,10 +67,30 @@ class Keeping:
         if supervisor.running is None or limit is None:
             return
         used = supervisor.running.usage().memory
-        if used > limit:
+        if used > limit and supervisor.life.state is not ProcessState.STOPPING:
+            self.ran_out = True
             told = f"it used {format_size(used)} of memory, more than its limit of {format_size(limit)}"
             supervisor.feed(lifecycle.LimitBroken(told))
-        supervisor.timers.set("memory", _MEMORY_EVERY)
+        supervisor.timers.set("memory", WATCHED_EVERY["memory"])
+
+    def due_tasks(self) -> None:
+        """Where no cgroup bounds the number of processes and threads, we count them ourselves."""
+        supervisor = self._supervisor
+        limit = supervisor.spec.limits.pids
+        if supervisor.running is None or limit is None:
+            return
+        there = supervisor.running.tasks()
+        if there > limit:
+            told = f"it had {there} processes and threads, more than its limit of {limit}"
+            supervisor.feed(lifecycle.LimitBroken(told))
+        supervisor.timers.set("tasks", WATCHED_EVERY["pids"])
+
+    def _check_memory(self) -> bool:
+        """A server may live on without a worker that the kernel killed; somebody should know."""
+        running = self._supervisor.running
+        killed = running.killed_for_memory() if running else 0
+        word = f"the kernel killed {killed} of its processes because it ran out of memory" if killed else None
+        return self._supervisor.record.warn("killed", word)
 
     def _check_log(self) -> bool:
         """A server writes on into a file that was deleted; its words can still be read through its descriptor."""

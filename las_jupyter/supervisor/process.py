@@ -329,9 +329,11 @@ class Supervisor:
         insisted = self._insisting_since is not None
         left = self.running.leftovers() if self.running else ()
         requested = self.life.requested
-        text = exit_text(status, requested=requested, insisted=insisted, left=len(left))
+        because = self.life.reason if self.life.state is ProcessState.STOPPING and not requested else ""
+        text = exit_text(status, requested=requested, insisted=insisted, left=len(left), because=because)
+        oom = True if self.keeping.ran_out else status.oom
         self.record.change(
-            exit=ExitRecord(status.code, status.signal, status.oom, requested, text, time.time()),
+            exit=ExitRecord(status.code, status.signal, oom, requested, text, time.time()),
             health=Health(HealthState.UNKNOWN, "it does not run"),
         )  # fmt: skip
         failed = not (status.code == 0 or requested)
@@ -365,6 +367,8 @@ class Supervisor:
                 self.keeping.due_logs()
             case "memory":
                 self.keeping.due_memory()
+            case "tasks":
+                self.keeping.due_tasks()
             case _:
                 raise AssertionError(f"a timer {name} nobody serves")
 

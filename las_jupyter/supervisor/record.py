@@ -113,4 +113,5 @@ def _first(spec: LaunchSpec, before: Snapshot | None) -> Snapshot:
         url=_url(spec), supervisor_pid=os.getpid(),
         supervisor_ticks=me.ticks if me else None, supervisor_version=las_jupyter.__version__,
         fetching=None,
+        limits=spec.limits,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from las_jupyter.core.backend import ExitStatus
+from las_jupyter.core.quantities import format_size
 from las_jupyter.core.snapshot import Leftover
 
 _MEANINGS = {
@@ -14,16 +15,25 @@ _MEANINGS = {
 }
 
 
-def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0) -> str:
-    """How a main process ended, as one sentence without its full stop."""
+def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0, because: str = "") -> str:
+    """
+    How a main process ended, as one sentence without its full stop.
+
+    ``because`` is why we ended it though nobody had asked us to.
+    """
     also = f"; {left} of its processes outlived it and were ended" if left else ""
     if status.code is None and status.signal is None:
         return f"it ended, and its exit status is unknown: {status.evidence or 'nobody saw it'}{also}"
     how = f"with exit code {status.code}" if status.signal is None else f"by {status.signal}"
     if status.oom:
-        return f"killed because it ran out of memory, ended {how}{also}"
+        at = f" at its limit of {format_size(status.oom_limit)}" if status.oom_limit else ""
+        return f"killed because it ran out of memory{at}, ended {how}{also}"
     if requested:
         return f"stopped as requested, ended {how}{' after its grace was over' if insisted else ''}{also}"
+    if because:
+        return f"ended by us, {how}: {because}{also}"
+    if status.signal == "SIGKILL" and status.oom is False:
+        return f"it ended {how}: killed from outside, and not for memory{also}"
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from las_jupyter.core.enforcement import limit_words
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import HealthState, ProcessState
@@ -127,7 +128,7 @@ def card(
         lifetime=str(snapshot.lifetime),
         supervised=snapshot.supervised,
         warnings=snapshot.warnings,
-        limits=tuple(f"{what}: {how}" for what, how in snapshot.enforcement.items()),
+        limits=limit_words(snapshot.limits, snapshot.enforcement),
         decisions=tuple(Reason(each.subject, each.choice, each.reason) for each in spec.decisions) if spec else (),
         cause=explained[0],
         remedy=explained[1],

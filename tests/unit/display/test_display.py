@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from small_house import NOW, small_stack
 
 from las_jupyter.core.errors import PlanRefused
+from las_jupyter.core.launch import Limits
 from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Leftover, Snapshot
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.display.data import as_data
@@ -22,7 +23,7 @@ from las_jupyter.stack.rooms import SettingRow
 RUNNING = Snapshot(
     "chat", "llama.cpp", Mode.NATIVE, "native", ProcessState.RUNNING, "ready after 1.0 s",
     health=Health(HealthState.HEALTHY, "HTTP 200 in 3 ms", None, NOW - 2), pid=42, started_at=NOW - 65,
-    url="http://127.0.0.1:8080", enforcement={"memory": "cgroup v2"},
+    url="http://127.0.0.1:8080", enforcement={"memory": "cgroup v2"}, limits=Limits(memory=2 * 2**30),
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ def test_a_status_table_reads_as_text():
     ]  # fmt: skip
     assert "● healthy" in text
     assert "1 min 5 s" in text
-    assert "memory: cgroup v2" in text
+    assert "memory 2.0 GiB enforced by cgroup v2" in text
 
 
 def test_the_same_snapshots_give_the_same_text():

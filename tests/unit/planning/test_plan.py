@@ -33,6 +33,17 @@ def test_a_plan_is_the_whole_command_with_the_engine_that_was_found():
     assert (spec.name, spec.backend, spec.model_alias) == ("llama.cpp", "native", "smollm2-135m")
 
 
+def test_a_native_plan_says_who_will_keep_each_limit():
+    keepers = {"memory": "cgroup v1", "cpus": "none", "pids": "cgroup v1"}
+
+    plan = decide(asked(memory=8 * GIB, cpus=2.0), a_world(keepers=keepers))
+
+    choice = next(each.choice for each in plan.decisions if each.subject == "limits")
+    assert choice == "memory 8.0 GiB, 4096 processes enforced by cgroup v1; 2 cores not enforced here"
+    held = decide(asked(mode=Mode.CONTAINER), a_world(backends=(NATIVE, DOCKER), keepers=keepers))
+    assert "limits" not in [each.subject for each in held.decisions]
+
+
 def test_no_secret_is_on_the_command_line_and_none_is_in_the_spec():
     spec = decide(asked(), a_world()).spec
 

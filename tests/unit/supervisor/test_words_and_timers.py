@@ -21,11 +21,25 @@ from las_jupyter.supervisor.words import cannot_end, exit_text
         (ExitStatus(3), False, "it ended by itself with exit code 3"),
         (ExitStatus(None, "SIGSEGV"), False, "it ended by itself by SIGSEGV: it crashed (segmentation fault)"),
         (ExitStatus(None, "SIGKILL", True), False, "killed because it ran out of memory, ended by SIGKILL"),
+        (
+            ExitStatus(None, "SIGKILL", True, "", 2**30),
+            False,
+            "killed because it ran out of memory at its limit of 1.0 GiB, ended by SIGKILL",
+        ),
+        (ExitStatus(None, "SIGKILL", False), False, "it ended by SIGKILL: killed from outside, and not for memory"),
         (ExitStatus(), False, "it ended, and its exit status is unknown: nobody saw it"),
     ],
 )
 def test_an_end_is_told_in_one_sentence(status: ExitStatus, requested: bool, said: str) -> None:
     assert exit_text(status, requested=requested) == said
+
+
+def test_an_end_that_nobody_asked_for_but_we_made_says_why() -> None:
+    because = "it made no progress for 2 min before it was ready"
+
+    told = exit_text(ExitStatus(None, "SIGTERM"), requested=False, because=because)
+
+    assert told == f"ended by us, by SIGTERM: {because}"
 
 
 def test_what_cannot_be_ended_is_named_with_what_it_hangs_in() -> None:

@@ -1,0 +1,41 @@
+"""Who keeps which limit, in words."""
+
+from __future__ import annotations
+
+from las_jupyter.core.launch import WATCHED_EVERY, Limits
+from las_jupyter.core.quantities import format_size
+
+_MEANS = {
+    "cgroup v1": "enforced by cgroup v1",
+    "cgroup v2": "enforced by cgroup v2",
+    "systemd scope": "enforced by a systemd scope",
+    "engine": "enforced by the engine",
+    "rlimit": "enforced by the kernel for each process",
+    "none": "not enforced here",
+}
+
+
+def limit_words(limits: Limits, enforcement: dict[str, str]) -> tuple[str, ...]:
+    """
+    One phrase for each means, as ``memory 2.0 GiB, 4096 processes enforced by cgroup v1``.
+
+    ``enforcement`` is that of a snapshot. A limit whose size is not known is told by its name.
+    """
+    by_means: dict[str, list[str]] = {}
+    for name, how in enforcement.items():
+        means = f"watched every {WATCHED_EVERY[name]:g} s" if how == "watched" and name in WATCHED_EVERY else how
+        by_means.setdefault(_MEANS.get(how, means), []).append(_size(name, limits))
+    return tuple(f"{', '.join(what)} {means}" for means, what in by_means.items())
+
+
+def _size(name: str, limits: Limits) -> str:
+    value = getattr(limits, name, None)
+    if not value:
+        return name
+    return {
+        "memory": f"memory {format_size(int(value))}",
+        "shm": f"shared memory {format_size(int(value))}",
+        "cpus": f"{value:g} cores",
+        "pids": f"{value} processes",
+        "nofile": f"{value} open files",
+    }.get(name, name)
