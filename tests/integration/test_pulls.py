@@ -110,7 +110,9 @@ def test_a_fetch_is_told_layer_by_layer_and_the_instance_knows_its_image(registr
     assert f"pulling {registry.image}: 0 of 3 layers, " in snapshot.health.phase
     assert "◌ loading: pulling its image" in shown
     assert f"pulling {registry.image}: " in shown
-    told = [text for text, fraction in start.listener.updates if "of 3 layers" in text and fraction is not None]
+    told = [
+        text for text, fraction in start.listener.updates if f"puller: pulling {registry.image}: " in text and fraction
+    ]
     assert told
     assert start.error is None
     after = Stack().snapshot("puller")
@@ -160,9 +162,9 @@ def test_a_second_client_waits_for_the_same_fetch(registry: Registry, tmp_path: 
     half_fetched()
     second = Start(tmp_path, registry.image)
     second.start()
-    eventually(lambda: second.listener.updates, "the second one is told how far it is")
-    assert Stack().snapshot("puller").fetching
+    eventually(lambda: second.listener.notes, "the second one says that it waits for the first")
     assert "Reusing puller" in second.listener.notes[0]
+    assert Stack().snapshot("puller").fetching
     registry.rate = None
 
     assert (first.done().error, second.done().error) == (None, None)
