@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from containers import ask, ready_engine
 from native_house import eventually
+from processes import supervisors_of
 from registry import Registry
 from small_house import Listener
 
@@ -138,19 +140,25 @@ def test_a_plan_says_whether_the_image_is_here_and_which_one_it_is(registry: Reg
     assert registry.exact in repr(compared).replace("\n", "").replace(" ", "")
 
 
-def test_a_stop_ends_a_fetch_at_once(registry: Registry, engine: str, tmp_path: Path) -> None:
-    registry.rate = 2**16
+@pytest.mark.parametrize("rate", [2**16, 2**12], ids=["slow", "stalled"])
+def test_a_stop_ends_a_fetch_at_once(registry: Registry, engine: str, tmp_path: Path, rate: int) -> None:
+    registry.rate = rate
     start = Start(tmp_path, registry.image)
     start.start()
     half_fetched()
 
+    begun = time.monotonic()
     told = Stack().stop("puller")
+    took = time.monotonic() - begun
     start.done()
 
     assert "stopped" in str(told)
     assert Stack().snapshot("puller").state is ProcessState.STOPPED
     assert isinstance(start.error, LaunchFailed)
     assert "it was stopped while" in (start.error.cause or "")
+    assert took < 8
+    eventually(lambda: not supervisors_of(os.environ["LAS_JUPYTER_STATE_DIR"]), "its supervisor has ended")
+    registry.rate = 2**16  # Docker ends the fetch at once, and a silent connection only at its next byte
     eventually(lambda: not registry.sending, "nobody fetches any more", within=15)
     nothing_is_left(engine)
 
