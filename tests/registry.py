@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import os
+import select
 import shutil
+import socket
 import tarfile
 import threading
 import time
@@ -141,12 +143,19 @@ class Registry:
                             self.close_connection = True
                             return
                         self.wfile.write(data[at : at + _PIECE])
-                        if registry.rate:
-                            time.sleep(_PIECE / registry.rate)
+                        self._pause()
                 except OSError:
                     self.close_connection = True  # whoever asked has gone
                 finally:
                     registry.sending -= 1
+
+            def _pause(self) -> None:
+                """Be as slow as is wanted now, and notice whoever goes away meanwhile."""
+                begun = time.monotonic()
+                while registry.rate and time.monotonic() - begun < _PIECE / registry.rate:
+                    readable = select.select([self.connection], [], [], min(0.05, _PIECE / registry.rate))[0]
+                    if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                        raise ConnectionResetError
 
             def log_message(self, *_: object) -> None:
                 """Nobody reads it."""

@@ -24,7 +24,7 @@ PULL_FILE = "pull.json"
 """In the instance's folder while an image is fetched: one object a layer, newest words."""
 
 _WRITE_EVERY = 0.2
-_END_WITHIN = 5.0
+_END_WITHIN = 0.5
 _HERE = ("Pull complete", "Already exists")
 _LOADED = ("Verifying Checksum", "Download complete", "Extracting", *_HERE)
 
@@ -148,6 +148,7 @@ class _Pull(threading.Thread):
             return self._layers.fetching
 
     def give_up(self) -> None:
+        """End it; a silent Docker ends it with this process, and nobody is to wait for that unserved."""
         self._given_up = True
         self._engine.give_up_pull()
         self.join(_END_WITHIN)

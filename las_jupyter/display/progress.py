@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 2.0
 """Quicker work shows no progress: a line that flashes by is noise."""
 _REFRESH_SECONDS = 0.2
 _BAR_WIDTH = 24
+_LINE_WIDTH = 118
 
 
 class Progress(Protocol):
@@ -38,7 +39,11 @@ class Progress(Protocol):
 def bar(fraction: float) -> str:
     """``fraction`` as a bar of fixed width with its percentage."""
     full = round(max(0.0, min(1.0, fraction)) * _BAR_WIDTH)
-    return f"[{'#' * full}{'.' * (_BAR_WIDTH - full)}] {max(0.0, min(1.0, fraction)) * 100:3.0f} %"
+    return f"[{'#' * full}{'.' * (_BAR_WIDTH - full)}] {_percent(fraction)}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{max(0.0, min(1.0, fraction)) * 100:3.0f} %"
 
 
 class Quiet:
@@ -99,7 +104,9 @@ class TerminalProgress(_Patient):
 
     def _draw(self, text: str, fraction: float | None) -> None:
         shown = text if fraction is None else f"{text} {bar(fraction)}"
-        self._write(f"\r\x1b[K{shown[:118]}")
+        if fraction is not None and len(shown) > _LINE_WIDTH:  # the numbers are worth more than their picture
+            shown = f"{text[: _LINE_WIDTH - 6]} {_percent(fraction)}"
+        self._write(f"\r\x1b[K{shown[:_LINE_WIDTH]}")
 
     def _erase(self) -> None:
         self._write("\r\x1b[K")

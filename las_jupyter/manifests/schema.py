@@ -148,7 +148,7 @@ class ContainerLaunch(Strict):
     inner_port: PortNumber | None = Field(None, description="the first port as it is inside")
     inner_ports: dict[PortName, PortNumber] = Field({}, description="other ports as they are inside")
     user: str | None = Field(None, pattern=r"^(keep|\d+(:\d+)?)$", description="keep for the image's own, or UID:GID")
-    user_reason: str | None = Field(None, description="why it must keep the image's user, when that is root")
+    user_reason: str | None = Field(None, description="why it must run as root; the plan shows it")
     writable: list[InnerPath] = Field([], description="paths it writes to besides tmpfs; lost with the container")
     data: InnerPath | None = Field(None, description="where its own data is; the instance's folder is mounted there")
     tmpfs: list[InnerPath] = Field(["/tmp", "/run"], description="small writable places in memory")  # noqa: S108

@@ -101,7 +101,7 @@ def _runs(plan: StartPlan) -> str:
 
 
 def _image(plan: StartPlan) -> str:
-    return _reason(plan, "image")
+    return _reason(plan, "image") if _inside(plan) else "none"
 
 
 def _arguments(plan: StartPlan) -> str:

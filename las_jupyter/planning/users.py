@@ -39,6 +39,8 @@ def _choose(
 ) -> tuple[str | None, str]:
     if part.user == "keep":
         return None, part.user_reason or "the manifest keeps it, and does not say why"
+    if part.user is not None and part.user.partition(":")[0] == "0":
+        return part.user, part.user_reason or "the manifest names root, and does not say why"
     if part.user is not None:
         return part.user, "the manifest names it"
     if backend.maps_root and writes:

@@ -62,9 +62,11 @@ def telling(progress: Progress, doing: str, clock: Callable[[], float] = time.mo
     begun = clock()
 
     def tell(snapshot: Snapshot) -> None:
-        what = snapshot.health.phase or why(snapshot)
-        fraction = snapshot.fetching.fraction if snapshot.fetching else None
-        progress.update(f"{snapshot.name}: {doing}, {what} ({format_duration(clock() - begun)})", fraction)
+        took = format_duration(clock() - begun)
+        if snapshot.fetching:
+            progress.update(f"{snapshot.name}: {snapshot.fetching.text} ({took})", snapshot.fetching.fraction)
+        else:
+            progress.update(f"{snapshot.name}: {doing}, {snapshot.health.phase or why(snapshot)} ({took})")
 
     return tell
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from containers import ask, ready_engine
 from native_house import eventually
+from processes import supervisors_of
 from registry import Registry
 from small_house import Listener
 
@@ -110,7 +112,9 @@ def test_a_fetch_is_told_layer_by_layer_and_the_instance_knows_its_image(registr
     assert f"pulling {registry.image}: 0 of 3 layers, " in snapshot.health.phase
     assert "◌ loading: pulling its image" in shown
     assert f"pulling {registry.image}: " in shown
-    told = [text for text, fraction in start.listener.updates if "of 3 layers" in text and fraction is not None]
+    told = [
+        text for text, fraction in start.listener.updates if f"puller: pulling {registry.image}: " in text and fraction
+    ]
     assert told
     assert start.error is None
     after = Stack().snapshot("puller")
@@ -136,19 +140,25 @@ def test_a_plan_says_whether_the_image_is_here_and_which_one_it_is(registry: Reg
     assert registry.exact in repr(compared).replace("\n", "").replace(" ", "")
 
 
-def test_a_stop_ends_a_fetch_at_once(registry: Registry, engine: str, tmp_path: Path) -> None:
-    registry.rate = 2**16
+@pytest.mark.parametrize("rate", [2**16, 2**12], ids=["slow", "stalled"])
+def test_a_stop_ends_a_fetch_at_once(registry: Registry, engine: str, tmp_path: Path, rate: int) -> None:
+    registry.rate = rate
     start = Start(tmp_path, registry.image)
     start.start()
     half_fetched()
 
+    begun = time.monotonic()
     told = Stack().stop("puller")
+    took = time.monotonic() - begun
     start.done()
 
     assert "stopped" in str(told)
     assert Stack().snapshot("puller").state is ProcessState.STOPPED
     assert isinstance(start.error, LaunchFailed)
     assert "it was stopped while" in (start.error.cause or "")
+    assert took < 8
+    eventually(lambda: not supervisors_of(os.environ["LAS_JUPYTER_STATE_DIR"]), "its supervisor has ended")
+    registry.rate = 2**16  # Docker ends the fetch at once, and a silent connection only at its next byte
     eventually(lambda: not registry.sending, "nobody fetches any more", within=15)
     nothing_is_left(engine)
 
@@ -160,9 +170,9 @@ def test_a_second_client_waits_for_the_same_fetch(registry: Registry, tmp_path: 
     half_fetched()
     second = Start(tmp_path, registry.image)
     second.start()
-    eventually(lambda: second.listener.updates, "the second one is told how far it is")
-    assert Stack().snapshot("puller").fetching
+    eventually(lambda: second.listener.notes, "the second one says that it waits for the first")
     assert "Reusing puller" in second.listener.notes[0]
+    assert Stack().snapshot("puller").fetching
     registry.rate = None
 
     assert (first.done().error, second.done().error) == (None, None)

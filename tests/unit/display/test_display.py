@@ -200,6 +200,17 @@ def test_slow_work_shows_a_line_that_goes_away():
     assert stream.getvalue().endswith("\r\x1b[K")
 
 
+def test_a_long_line_loses_its_bar_before_its_numbers():
+    stream, now = io.StringIO(), [0.0]
+    progress = TerminalProgress(stream, clock=lambda: now[0])
+    long = f"chat: pulling {'x' * 50}: 3 of 7 layers, 420.0 MiB of 1.9 GiB (8.4 s)"
+
+    now[0] = 2.5
+    progress.update(long, 0.22)
+
+    assert stream.getvalue().endswith(f"{long}  22 %")
+
+
 def test_a_script_gets_notes_and_no_moving_line():
     stream = io.StringIO()
     progress = LineProgress(stream)

@@ -42,6 +42,7 @@ def test_what_differs_is_marked_and_what_is_the_same_is_not():
     )  # fmt: skip
     assert row(comparison, "cpu limit").native == "1.5 cores, told, not enforced"
     assert not row(comparison, "ready when").differs
+    assert row(comparison, "image").native == "none"
 
 
 def test_every_question_about_a_container_has_a_row():

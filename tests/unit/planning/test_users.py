@@ -46,6 +46,11 @@ def test_a_user_that_the_manifest_names_is_taken() -> None:
     assert user_of(planned(', user: "65532:65532"', person=(1234, 100)))[0] == "65532:65532"
 
 
+def test_root_is_taken_only_with_its_reason_said_or_its_lack():
+    assert user_of(planned(', user: "0:0", user_reason: it changes its own limits'))[1] == "it changes its own limits"
+    assert "does not say why" in user_of(planned(', user: "0"'))[1]
+
+
 def test_the_images_own_user_is_kept_for_the_reason_the_manifest_gives() -> None:
     user, reason = user_of(planned(", user: keep, user_reason: it writes to the home of root"))
 
