@@ -44,7 +44,7 @@ def start(argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFi
     by = _systemd(asked(limits)) if lacking else None
     if by is not None and set(lacking) & set(by.limits) and _can_run(argv[0], env):
         leaf.remove()
-        found = _start_in_scope(by, f"{name}.scope", argv, env, spec, files)
+        found = start_in_scope(by, f"{name}.scope", argv, env, spec, files)
         if found is not None:
             return found
         leaf = leaves.make(name, limits, where, files.instance_dir)
@@ -63,7 +63,7 @@ def start_in(leaf: Leaf, argv: list[str], env: dict[str, str], spec: LaunchSpec,
             raise
 
 
-def _start_in_scope(
+def start_in_scope(
     by: Manager, unit: str, argv: list[str], env: dict[str, str], spec: LaunchSpec, files: StartFiles
 ) -> Confined | None:
     """None when systemd did not do it; then nothing was started."""
@@ -74,11 +74,11 @@ def _start_in_scope(
         pid = native_exec.start([*systemd.prefix(by, unit, spec.limits), *argv], helped, spec, files)
     except LaunchFailed:
         return None
-    folder = systemd.entered(pid, unit)
-    if folder is None:
+    entered = systemd.entered(pid, unit)
+    if not entered:
         _end_child(pid)
         return None
-    return Confined(pid, leaves.found(folder, by.limits, files.instance_dir))
+    return Confined(pid, leaves.found(entered, files.instance_dir))
 
 
 def _systemd(limits: tuple[str, ...]) -> Manager | None:

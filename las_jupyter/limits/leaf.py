@@ -39,7 +39,7 @@ class Leaf:
     """The group in every hierarchy it is in; ``kept`` says for each limit which version keeps it."""
 
     def __init__(self, parts: Iterable[Place], note: str = "") -> None:
-        self.parts, self._note = tuple(parts), note
+        self.parts, self.note = tuple(parts), note
         # systemd takes a scope away when it is empty, and the count with it; the slice around it still has the sum.
         self._slices = {part: _kills(os.path.dirname(part.folder)) for part in self.parts if _is_scope(part)}
 
@@ -80,21 +80,25 @@ class Leaf:
         return done
 
     def killed(self) -> Killed | None:
-        """What the kernel killed in it for memory; None when no memory limit is kept here."""
-        for part in self.parts:
-            if "memory" not in part.limits:
-                continue
-            if part in self._slices and not os.path.exists(f"{part.folder}/memory.events"):
-                count = _kills(os.path.dirname(part.folder)) - self._slices[part]
-                return Killed(count, count > 0)
-            if part.version == 2:
-                events = _table(f"{part.folder}/memory.events")
-                return Killed(events.get("oom_kill", 0), events.get("oom", 0) > 0)
-            count = _table(f"{part.folder}/memory.oom_control").get("oom_kill", 0)
-            # Not every kernel counts failures; what was used at most tells as well, give or take a batch of pages.
-            most, limit = (_number(f"{part.folder}/memory.{name}_in_bytes") for name in ("max_usage", "limit"))
-            return Killed(count, most >= limit * _AS_GOOD_AS_ALL)
-        return None
+        """What the kernel killed in it for memory; None when that cannot be known."""
+        part = next((part for part in self.parts if "memory" in part.limits), None)
+        if part is None:
+            return None
+        if part.version == 2:
+            return self._killed_by_version_2(part)
+        control = _table(f"{part.folder}/memory.oom_control")
+        # Not every kernel counts failures; what was used at most tells as well, give or take a batch of pages.
+        most, limit = (_number(f"{part.folder}/memory.{name}_in_bytes") for name in ("max_usage", "limit"))
+        return Killed(control["oom_kill"], most >= limit * _AS_GOOD_AS_ALL) if "oom_kill" in control else None
+
+    def _killed_by_version_2(self, part: Place) -> Killed | None:
+        events = _table(f"{part.folder}/memory.events")
+        if events:
+            return Killed(events.get("oom_kill", 0), events.get("oom", 0) > 0)
+        if part not in self._slices:
+            return None
+        count = _kills(os.path.dirname(part.folder)) - self._slices[part]
+        return Killed(count, count > 0)
 
     def cpu_seconds(self) -> float | None:
         """CPU time of everything that ever was in it; None where the kernel does not count it."""
@@ -111,9 +115,9 @@ class Leaf:
             if self.members() or time.monotonic() >= until:
                 return False
             time.sleep(0.002)
-        if self._note:
+        if self.note:
             try:
-                os.unlink(self._note)
+                os.unlink(self.note)
             except OSError:
                 pass
         return True
@@ -187,12 +191,10 @@ def _is_ours(name: str) -> bool:
     return head.startswith(PREFIX) and generation.isdigit() and len(mark) == MARK_LENGTH and mark.isalnum()
 
 
-def found(scope: str, limits: tuple[str, ...], folder: str) -> Leaf:
-    """The group systemd made at the path ``scope``, noted in the instance's ``folder``."""
-    version = 2 if os.path.exists(f"{scope}/cgroup.controllers") else 1
-    note = os.path.join(folder, _NOTE)
-    leaf = Leaf((Place(scope, version, limits),), note)
-    _noted(note, leaf.parts)
+def found(parts: Iterable[Place], folder: str) -> Leaf:
+    """The group that systemd made, noted in the instance's ``folder``."""
+    leaf = Leaf(parts, os.path.join(folder, _NOTE))
+    _noted(leaf.note, leaf.parts)
     return leaf
 
 

@@ -14,9 +14,15 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from las_jupyter.core.launch import Limits
-from las_jupyter.limits.cgroup import LIMITS_OF, folder_of, memberships, mounts, read
+from las_jupyter.limits.cgroup import LIMITS_OF, Place, folder_of, memberships, mounts, read
 
 _ENTERED_WITHIN = 3.0
+_PROGRAM = "systemd-run"
+_NO_LIMIT = 2**62  # what version 1 says of a group without one
+_SET_IN = {
+    1: {"memory": "memory.limit_in_bytes", "cpus": "cpu.cfs_quota_us", "pids": "pids.max"},
+    2: {"memory": "memory.max", "cpus": "cpu.max", "pids": "pids.max"},
+}
 
 
 class Manager(NamedTuple):
@@ -31,7 +37,7 @@ class Manager(NamedTuple):
 
 def manager(asked: Collection[str]) -> Manager | None:
     """The systemd that can keep at least one of the limits ``asked`` for; None where there is none."""
-    program = _program("systemd-run")
+    program = _program(_PROGRAM)
     if program is None:
         return None
     uid = os.geteuid()
@@ -60,21 +66,39 @@ def prefix(by: Manager, unit: str, limits: Limits) -> list[str]:
     return [*words, "--"]
 
 
-def entered(pid: int, unit: str) -> str | None:
+def entered(pid: int, unit: str) -> tuple[Place, ...]:
     """
-    The folder of the scope once process ``pid`` is in it, or None when it ended or did not enter within three seconds.
+    Where process ``pid`` is in the scope ``unit``, once it is the module, with the limits that are really set there.
+
+    Nothing when it ended or did not enter within three seconds.
     """
     deadline = time.monotonic() + _ENTERED_WITHIN
     while time.monotonic() < deadline:
-        text = read(f"/proc/{pid}/cgroup")
-        group = next((path for path in memberships(text).values() if path.endswith(f"/{unit}")), None)
-        if group is not None:
-            folders = (folder_of(mount, group) for mount in mounts(read("/proc/self/mountinfo")))
-            return next((each for each in folders if each and os.path.isdir(each)), None)
-        if not text or read(f"/proc/{pid}/stat").rpartition(")")[2].lstrip()[:1] in ("Z", "X", ""):
-            return None
+        groups, name = memberships(read(f"/proc/{pid}/cgroup")), read(f"/proc/{pid}/comm").strip()
+        if any(group.endswith(f"/{unit}") for group in groups.values()) and name != _PROGRAM:
+            return _places_of(unit, groups)
+        if not groups or read(f"/proc/{pid}/stat").rpartition(")")[2].lstrip()[:1] in ("Z", "X", ""):
+            break
         time.sleep(0.002)
-    return None
+    return ()
+
+
+def _places_of(unit: str, groups: dict[str, str]) -> tuple[Place, ...]:
+    found = []
+    for mount in mounts(read("/proc/self/mountinfo")):
+        words = ("",) if mount.version == 2 else mount.options
+        group = next((groups[word] for word in words if word in groups), "")
+        folder = folder_of(mount, group) if group.endswith(f"/{unit}") else None
+        if folder and os.path.isdir(folder):
+            rows = _SET_IN[mount.version].items()
+            kept = tuple(limit for limit, name in rows if _is_set(read(f"{folder}/{name}")))
+            found.append(Place(folder, mount.version, kept))
+    return tuple(found)
+
+
+def _is_set(text: str) -> bool:
+    word = text.split()[0] if text.split() else ""
+    return word.isdigit() and int(word) < _NO_LIMIT
 
 
 def own_service(text: str, *, user: bool) -> str:

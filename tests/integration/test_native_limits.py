@@ -49,6 +49,8 @@ os.waitpid(worker, 0)
 raise SystemExit(7)
 """
 
+SURVIVOR = WORKER.replace("raise SystemExit(7)", "time.sleep(600)")
+
 
 @pytest.fixture(autouse=True)
 def no_group_left(house: House) -> Iterator[None]:
@@ -242,3 +244,15 @@ def test_a_group_that_lets_nobody_in_is_given_up_and_the_others_hold(house: Hous
     os.close(log)
     assert leaf.remove()
     assert not list(folder.glob("las-one-*"))
+
+
+def test_a_server_that_lives_on_without_a_worker_killed_for_memory_has_a_warning(house: House) -> None:
+    need("memory")
+    if any("memory" in place.limits and place.version == 2 for place in places(("memory",))):
+        missing("control groups", "no group of version 2 leaves half a server alive")
+
+    start_program(house, SURVIVOR, limits=Limits(memory=64 * MIB))
+
+    said = "the kernel killed 1 of its processes because it ran out of memory"
+    eventually(lambda: said in house.manager.snapshot("one").warnings, "the status warns")
+    assert house.manager.snapshot("one").state is ProcessState.RUNNING

@@ -54,3 +54,32 @@ def test_only_old_groups_called_like_ours_are_swept(tmp_path: Path) -> None:
     leaf.sweep((Place(str(tmp_path), 2, ()), Place(str(tmp_path / "nowhere"), 2, ())))
 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
+def group_of_version_2(folder: Path, name: str, *, killed: int, met: int = 0) -> Place:
+    """A folder with the events a group of version 2 tells of."""
+    (folder / name).mkdir(exist_ok=True)
+    (folder / name / "memory.events").write_text(f"low 0\nhigh 0\nmax 9\noom {met}\noom_kill {killed}\n")
+    return Place(str(folder / name), 2, ("memory",))
+
+
+def test_kills_for_memory_are_those_the_group_counts_and_its_limit_is_blamed_when_it_was_met(tmp_path: Path) -> None:
+    assert leaf.Leaf([group_of_version_2(tmp_path, OLD, killed=2, met=1)]).killed() == leaf.Killed(2, at_limit=True)
+    assert leaf.Leaf([group_of_version_2(tmp_path, OLD, killed=1)]).killed() == leaf.Killed(1, at_limit=False)
+
+
+def test_when_systemd_took_a_scope_away_the_slice_around_it_tells(tmp_path: Path) -> None:
+    group_of_version_2(tmp_path, ".", killed=3)
+    scope = group_of_version_2(tmp_path, f"{OLD}.scope", killed=0)
+    running = leaf.Leaf([scope])
+    assert running.killed() == leaf.Killed(0, at_limit=False)
+
+    group_of_version_2(tmp_path, ".", killed=4)
+    (tmp_path / f"{OLD}.scope/memory.events").unlink()
+
+    assert running.killed() == leaf.Killed(1, at_limit=True)
+
+
+def test_a_group_that_is_gone_tells_nothing(tmp_path: Path) -> None:
+    for version in (1, 2):
+        assert leaf.Leaf([Place(str(tmp_path / "gone"), version, ("memory",))]).killed() is None

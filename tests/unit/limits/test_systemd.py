@@ -85,5 +85,5 @@ def test_a_process_that_has_ended_enters_no_scope() -> None:
     pid = os.posix_spawnp("true", ["true"], os.environ)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
-    assert entered(pid, "las-one-1-abcd.scope") is None
+    assert entered(pid, "las-one-1-abcd.scope") == ()
     os.waitpid(pid, 0)
