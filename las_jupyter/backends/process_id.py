@@ -23,6 +23,8 @@ _PIDFD_GET_INFO = 0xC048FF0B  # _IOWR(0xFF, 11, 72 bytes): Linux 6.13, the exit 
 _PIDFD_INFO_EXIT = 1 << 3
 _EXIT_STATUS_AT = 60
 _REAPED_WITHIN = 0.3
+_PIDS = 2**31
+_DIGITS = 20
 
 
 class ProcessId(NamedTuple):
@@ -43,10 +45,14 @@ class ProcessId(NamedTuple):
 def parse(number: str, token: str) -> ProcessId | None:
     """The identity a ref holds, or None when it holds none: a damaged file must never become a signal."""
     parts = token.split(":")
-    if len(parts) != 4 or not (number.isdigit() and parts[1].isdigit() and parts[2].isdigit()):
+    if len(parts) != 4 or not all(_is_number(each) for each in (number, parts[1], parts[2])):
         return None
     pid = int(number)
-    return ProcessId(pid, parts[0], int(parts[1]), int(parts[2]), parts[3]) if pid > 1 else None
+    return ProcessId(pid, parts[0], int(parts[1]), int(parts[2]), parts[3]) if 1 < pid < _PIDS else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 def identify(pid: int, pidfd: int, mark: str) -> ProcessId:

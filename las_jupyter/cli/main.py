@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance, PlanRefused
-from las_jupyter.stack.grammar import BY_NAME, Command, parse
+from las_jupyter.stack.grammar import BY_NAME
+from las_jupyter.stack.parsing import Command, parse
 
 PREFIX = "las-jupyter"
 EXIT_CODES: tuple[tuple[type[LasError], int], ...] = ((BadRequest, 2), (PlanRefused, 3), (NoSuchInstance, 4))

@@ -112,7 +112,7 @@ class NotTrusted(PlanRefused):
 
 
 class PortTaken(PlanRefused):
-    """Another program already listens there."""
+    """Another program listens there, or an instance was promised it."""
 
 
 class InstanceConflict(LasError):

@@ -14,8 +14,8 @@ from las_jupyter.display.text import Text
 from las_jupyter.magics.words import split_line
 from las_jupyter.stack.body import read_body
 from las_jupyter.stack.dispatch import perform
-from las_jupyter.stack.grammar import Command, parse
 from las_jupyter.stack.help import help_text
+from las_jupyter.stack.parsing import Command, parse
 from las_jupyter.stack.stack import Stack
 
 PREFIX = "%las"

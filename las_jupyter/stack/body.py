@@ -12,7 +12,8 @@ from typing import Any
 
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.display.words import nearest
-from las_jupyter.stack.grammar import Command, Kind, Option, Verb, store
+from las_jupyter.stack.grammar import Kind, Option, Verb
+from las_jupyter.stack.parsing import Command, store
 
 
 def read_body(command: Command, body: str) -> Command:

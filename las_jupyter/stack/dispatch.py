@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from las_jupyter.core.errors import BadRequest
-from las_jupyter.stack.grammar import BY_NAME, Command, find_verb
+from las_jupyter.stack.grammar import BY_NAME
 from las_jupyter.stack.help import help_text
+from las_jupyter.stack.parsing import Command, find_verb
 from las_jupyter.stack.stack import Stack
 
 

@@ -22,7 +22,7 @@ def watch_owner(spec: LaunchSpec) -> int | None:
         raise OwnerGone
     try:
         fd = os.pidfd_open(owner.pid)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter: a damaged file, and no process has that number
         raise OwnerGone from error
     process = read_process(owner.pid)
     if process is None or process.ticks != owner.start_ticks or process.state in "ZX":

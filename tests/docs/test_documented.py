@@ -95,7 +95,7 @@ def test_what_is_public_is_what_is_written_down():
 def test_every_example_of_the_help_is_understood(verb):
     import shlex
 
-    from las_jupyter.stack.grammar import parse
+    from las_jupyter.stack.parsing import parse
 
     for example in verb.examples:
         assert parse(shlex.split(example)).verb is verb

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
+from las_jupyter.backends import process_id
 from las_jupyter.core.errors import BadRequest
-from las_jupyter.core.launch import LaunchSpec
+from las_jupyter.core.launch import LaunchSpec, Owner
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.core.snapshot import EventRecord
-from las_jupyter.core.states import Mode
+from las_jupyter.core.states import Lifetime, Mode
 from las_jupyter.core.wire import from_json
 from las_jupyter.display.words import clock, nearest
+from las_jupyter.limits.tree import boot_id
 from las_jupyter.stack.reading import moment
 from las_jupyter.stack.requests import start_request
 from las_jupyter.supervisor.main import _rebuilt
+from las_jupyter.supervisor.owner import OwnerGone, watch_owner
 
 SPEC = LaunchSpec("one", "x", Mode.NATIVE, "native", ("x",))
 
@@ -70,6 +73,22 @@ def test_a_journal_in_words_of_another_version_does_not_end_the_supervisor(after
     assert rebuilt is not None
     assert rebuilt.state.alive, "whether it runs is asked of its process"
     assert rebuilt.pid is None
+
+
+@pytest.mark.parametrize("number", ["²", "-1", "0", "1", "9" * 30, "9" * 5000, "", "7 "])
+def test_a_damaged_number_is_no_process(number: str):
+    token = f"{boot_id()}:5:0:mark"
+
+    assert process_id.parse("7", token) is not None
+    assert process_id.parse(number, token) is None
+    assert process_id.parse("7", f"{boot_id()}:{number if number != '0' else '²'}x:0:mark") is None
+
+
+def test_an_owner_that_no_process_can_be_is_gone():
+    spec = SPEC._replace(lifetime=Lifetime.KERNEL, owner=Owner(10**30, 5, boot_id()))
+
+    with pytest.raises(OwnerGone):
+        watch_owner(spec)
 
 
 @pytest.mark.parametrize("at", [2.0**63, -(2.0**63), 1e300])

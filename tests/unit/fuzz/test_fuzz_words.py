@@ -11,7 +11,8 @@ from las_jupyter.magics.words import split_line
 from las_jupyter.models.reference import parse as parse_model
 from las_jupyter.stack.body import read_body
 from las_jupyter.stack.completion import complete
-from las_jupyter.stack.grammar import BY_NAME, VERBS, parse
+from las_jupyter.stack.grammar import BY_NAME, VERBS
+from las_jupyter.stack.parsing import parse
 from las_jupyter.stack.reading import read_log
 from las_jupyter.stack.requests import StartOptions, start_request
 from las_jupyter.state.paths import check_name

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import pwd
 import socket
+import subprocess
 
+import pytest
+
+from las_jupyter.resources import ports
 from las_jupyter.resources.ports import free_ports, listener, next_ports
 
 
@@ -18,6 +24,31 @@ def test_a_listener_is_named_with_its_process():
         server.listen()
 
         assert f"(pid {os.getpid()})" in (listener(server.getsockname()[1]) or "")
+
+
+def test_where_the_process_cannot_be_seen_its_user_is_named(monkeypatch):
+    monkeypatch.setattr(ports, "listening_pid", lambda _: None)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        assert listener(server.getsockname()[1]) == f"a program of user {getpass.getuser()}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a program of somebody else")
+def test_a_listener_of_somebody_else_is_named_with_its_user():
+    serve = "import socket as s, time; a = s.create_server(('127.0.0.1', 0)); print(a.getsockname()[1], flush=True)"
+    serve += "; time.sleep(60)"
+    stranger = subprocess.Popen(["python3", "-c", serve], stdout=subprocess.PIPE, text=True, user=65534, cwd="/")
+    assert stranger.stdout is not None
+    try:
+        told = listener(int(stranger.stdout.readline()))
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+    assert told is not None
+    assert told.endswith(f"(pid {stranger.pid}, user {pwd.getpwuid(65534).pw_name})")
 
 
 def test_free_ports_are_different():

@@ -4,7 +4,7 @@ import pytest
 
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.stack.body import read_body
-from las_jupyter.stack.grammar import parse
+from las_jupyter.stack.parsing import parse
 
 
 def read(line: str, body: str) -> dict:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from las_jupyter.core.errors import BadRequest, LasError, UnknownOption
-from las_jupyter.stack.grammar import BY_NAME, VERBS, parse
+from las_jupyter.stack.grammar import BY_NAME, VERBS
+from las_jupyter.stack.parsing import parse
 from las_jupyter.stack.requests import StartOptions
 from las_jupyter.stack.stack import Stack
 from las_jupyter.stack.verbs import verb_signature
