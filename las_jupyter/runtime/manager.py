@@ -40,7 +40,8 @@ from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.spawn import spawn
-from las_jupyter.state.files import edition, read_value, write_atomic, write_value
+from las_jupyter.runtime.watch import Watch
+from las_jupyter.state.files import read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
 from las_jupyter.state.paths import StatePaths, make_private
@@ -428,49 +429,7 @@ class Manager:
 
         ``stop`` is asked at least every half second. An instance whose supervisor dies gets a new one.
         """
-        subscriptions: dict[str, Subscription] = {}
-        seen = {name: edition(self.paths.state(name)) for name in self._watched(names)}
-        try:
-            while not stop():
-                self._subscribe(subscriptions, names)
-                yield from self._unsubscribed(subscriptions, seen, names)
-                ready, _, _ = select.select(list(subscriptions.values()), [], [], 0.5)
-                for name in [name for name, each in subscriptions.items() if each in ready]:
-                    yield from subscriptions[name].snapshots()
-                    if subscriptions[name].ended:
-                        subscriptions.pop(name).close()
-                        seen[name] = ""
-        finally:
-            for subscription in subscriptions.values():
-                subscription.close()
-
-    def _watched(self, names: list[str] | None) -> list[str]:
-        return self.names() if names is None else names
-
-    def _unsubscribed(
-        self, subscriptions: dict[str, Subscription], seen: dict[str, str], names: list[str] | None
-    ) -> Iterator[Snapshot]:
-        """What changed about instances nobody speaks for: they ended between two looks, or lost their supervisor."""
-        for name in self._watched(names):
-            now = edition(self.paths.state(name))
-            if name not in subscriptions and now != seen.get(name):
-                yield from self._last_look(name)
-                now = edition(self.paths.state(name))
-            seen[name] = now
-
-    def _last_look(self, name: str) -> Iterator[Snapshot]:
-        try:
-            yield self.snapshot(name)
-        except LasError:
-            return
-
-    def _subscribe(self, subscriptions: dict[str, Subscription], names: list[str] | None) -> None:
-        for name in self._watched(names):
-            if name not in subscriptions and is_held(self.paths.lock(name)):
-                try:
-                    subscriptions[name] = Subscription(self.paths.socket(name))
-                except OSError:
-                    continue
+        return Watch(self.paths, self.snapshot, self.names if names is None else lambda: names).changes(stop)
 
 
 def _is_stopped(snapshot: Snapshot) -> bool:
