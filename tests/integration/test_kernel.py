@@ -161,7 +161,7 @@ def test_an_error_fails_the_cell_with_its_lines_only(kernel):
     assert shown.error_lines.splitlines()[0] == "UnknownOption: start has no option --modle."
     assert shown.error_lines.splitlines()[-1] == "→ did you mean --model?"
     assert "Traceback" not in shown.error_lines
-    assert "grammar.py" in kernel.run("frames = %las traceback\nprint(frames)").text
+    assert "parsing.py" in kernel.run("frames = %las traceback\nprint(frames)").text
 
 
 def test_an_awaited_start_leaves_the_loop_free(kernel):
