@@ -120,7 +120,7 @@ def test_a_server_within_its_limit_that_is_killed_from_outside_is_not_said_to_la
     ended = house.until(ProcessState.FAILED, NAME)
     assert ended.exit
     assert (ended.exit.signal, ended.exit.oom) == ("SIGKILL", False)
-    assert ended.exit.text == "it ended by SIGKILL: killed from outside, and not for memory"
+    assert ended.exit.text == "it ended by SIGKILL: killed from outside, and not at its memory limit"
 
 
 def test_a_deaf_server_that_we_kill_was_stopped_and_did_not_lack_memory(house: House) -> None:
