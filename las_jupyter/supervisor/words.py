@@ -33,7 +33,7 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
     if because:
         return f"ended by us, {how}: {because}{also}"
     if status.signal == "SIGKILL" and status.oom is False:
-        return f"it ended {how}: killed from outside, and not for memory{also}"
+        return f"it ended {how}: killed from outside, and not at its memory limit{also}"
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
 
 

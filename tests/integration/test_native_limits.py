@@ -24,6 +24,8 @@ __all__ = ["house"]
 
 pytestmark = [pytest.mark.native, pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux")]
 MIB = 2**20
+NAME = f"limited{os.getpid()}"
+"""Groups are the machine's: another run of these tests has others."""
 
 BOMB = """
 import os, time
@@ -65,7 +67,7 @@ def no_group_left(house: House) -> Iterator[None]:
 
 def groups() -> set[Path]:
     """Every group of ours that is there."""
-    return {found for place in places(("memory", "cpus", "pids")) for found in Path(place.folder).glob("las-one-*")}
+    return {found for place in places(("memory", "cpus", "pids")) for found in Path(place.folder).glob(f"las-{NAME}-*")}
 
 
 def need(limit: str) -> None:
@@ -75,12 +77,12 @@ def need(limit: str) -> None:
 
 
 def leaf_of(house: House) -> Leaf:
-    return noted(house.paths.instance("one"))
+    return noted(house.paths.instance(NAME))
 
 
 def start_program(house: House, text: str, **changes: object) -> None:
     """Start a Python program in the place of a server."""
-    spec = house.spec(**changes)
+    spec = house.spec(name=NAME, **changes)
     argv = (sys.executable, "-I", "-S", "-c", text)
     house.manager.start(spec._replace(argv=argv, ready=ReadyRule(LogProbe("^up$"))), {})
 
@@ -88,9 +90,9 @@ def start_program(house: House, text: str, **changes: object) -> None:
 def test_a_server_that_takes_more_memory_than_its_limit_is_killed_for_it_and_the_end_says_so(house: House) -> None:
     need("memory")
 
-    house.manager.start(house.spec("memory=200", limits=Limits(memory=64 * MIB)), {})
+    house.manager.start(house.spec("memory=200", name=NAME, limits=Limits(memory=64 * MIB)), {})
 
-    ended = house.until(ProcessState.FAILED)
+    ended = house.until(ProcessState.FAILED, NAME)
     assert ended.exit
     assert (ended.exit.signal, ended.exit.oom, ended.exit.requested) == ("SIGKILL", True, False)
     assert ended.exit.text == "killed because it ran out of memory at its limit of 64.0 MiB, ended by SIGKILL"
@@ -102,7 +104,7 @@ def test_a_server_that_gives_up_because_its_worker_was_killed_for_memory_ran_out
 
     start_program(house, WORKER, limits=Limits(memory=64 * MIB))
 
-    ended = house.until(ProcessState.FAILED)
+    ended = house.until(ProcessState.FAILED, NAME)
     assert ended.exit
     assert ended.exit.oom
     assert ended.exit.text.startswith("killed because it ran out of memory at its limit of 64.0 MiB")
@@ -110,21 +112,21 @@ def test_a_server_that_gives_up_because_its_worker_was_killed_for_memory_ran_out
 
 def test_a_server_within_its_limit_that_is_killed_from_outside_is_not_said_to_lack_memory(house: House) -> None:
     need("memory")
-    started = house.start(limits=Limits(memory=256 * MIB))
+    started = house.start(name=NAME, limits=Limits(memory=256 * MIB))
     assert started.pid
 
     os.kill(started.pid, signal.SIGKILL)
 
-    ended = house.until(ProcessState.FAILED)
+    ended = house.until(ProcessState.FAILED, NAME)
     assert ended.exit
     assert (ended.exit.signal, ended.exit.oom) == ("SIGKILL", False)
-    assert ended.exit.text == "it ended by SIGKILL: killed from outside, and not for memory"
+    assert ended.exit.text == "it ended by SIGKILL: killed from outside, and not at its memory limit"
 
 
 def test_a_deaf_server_that_we_kill_was_stopped_and_did_not_lack_memory(house: House) -> None:
-    house.start("deaf", limits=Limits(memory=256 * MIB))
+    house.start("deaf", name=NAME, limits=Limits(memory=256 * MIB))
 
-    stopped = house.manager.stop("one", grace=0.1)
+    stopped = house.manager.stop(NAME, grace=0.1)
 
     assert stopped.exit
     assert (stopped.exit.signal, stopped.exit.oom, stopped.exit.requested) == ("SIGKILL", False, True)
@@ -138,14 +140,14 @@ def test_a_fork_bomb_gets_no_further_than_its_process_limit(house: House) -> Non
 
     refused = house.folder / "refused"
     assert eventually(lambda: refused.exists() and refused.read_text(), "a fork was refused") == "39"
-    assert house.manager.snapshot("one").enforcement["pids"] in ("cgroup v1", "cgroup v2")
-    house.manager.stop("one", grace=0.1)
+    assert house.manager.snapshot(NAME).enforcement["pids"] in ("cgroup v1", "cgroup v2")
+    house.manager.stop(NAME, grace=0.1)
 
 
 def test_a_processor_limit_is_kept_by_the_kernel(house: House) -> None:
     need("cpus")
 
-    house.start("busy", limits=Limits(cpus=0.5))
+    house.start("busy", name=NAME, limits=Limits(cpus=0.5))
 
     part = next(part for part in leaf_of(house).parts if "cpus" in part.limits)
 
@@ -159,14 +161,14 @@ def test_a_processor_limit_is_kept_by_the_kernel(house: House) -> None:
 
 
 def test_what_hides_from_descent_and_session_is_found_by_its_group_and_ended(house: House) -> None:
-    house.start(f"daemon={house.folder / 'pid'}", "title", limits=Limits(pids=100))
+    house.start(f"daemon={house.folder / 'pid'}", "title", name=NAME, limits=Limits(pids=100))
     hidden = pid_in(house.folder / "pid")
     leaf = leaf_of(house)
     if not leaf.parts:
         missing("control groups", "no group can be made by this user on this machine")
     assert hidden in leaf.members()
 
-    house.manager.stop("one")
+    house.manager.stop(NAME)
 
     assert not lives(hidden)
     assert leaf.parts
@@ -175,37 +177,37 @@ def test_what_hides_from_descent_and_session_is_found_by_its_group_and_ended(hou
 
 def test_the_limits_and_the_group_outlive_the_supervisor_and_go_with_the_server(house: House) -> None:
     need("memory")
-    house.start(f"daemon={house.folder / 'pid'}", "title", limits=Limits(memory=256 * MIB, pids=50))
-    hidden, before, leaf = pid_in(house.folder / "pid"), house.manager.snapshot("one"), leaf_of(house)
+    house.start(f"daemon={house.folder / 'pid'}", "title", name=NAME, limits=Limits(memory=256 * MIB, pids=50))
+    hidden, before, leaf = pid_in(house.folder / "pid"), house.manager.snapshot(NAME), leaf_of(house)
 
-    house.kill_supervisor()
+    house.kill_supervisor(NAME)
 
     adopted = eventually(lambda: taken_over(house, before.supervisor_pid), "another supervisor took over")
     assert adopted.enforcement == before.enforcement
-    house.manager.stop("one")
+    house.manager.stop(NAME)
     assert not lives(hidden)
     assert not any(Path(part.folder).exists() for part in leaf.parts)
 
 
 def taken_over(house: House, old: int | None) -> object:
-    found = house.manager.snapshot("one")
+    found = house.manager.snapshot(NAME)
     return found if found.supervised and found.supervisor_pid not in (None, old) else None
 
 
 def test_a_group_of_a_server_that_died_unwatched_is_removed_by_the_next_look(house: House) -> None:
-    started = house.start(limits=Limits(pids=50))
+    started = house.start(name=NAME, limits=Limits(pids=50))
     leaf = leaf_of(house)
-    house.kill_supervisor()
+    house.kill_supervisor(NAME)
     assert started.pid
     os.kill(started.pid, signal.SIGKILL)
 
-    house.until(ProcessState.FAILED)
+    house.until(ProcessState.FAILED, NAME)
 
     eventually(lambda: not any(Path(part.folder).exists() for part in leaf.parts), "the group is gone")
 
 
 def test_a_program_that_cannot_be_run_leaves_no_group(house: House) -> None:
-    spec = house.spec(limits=Limits(pids=50, memory=64 * MIB))._replace(argv=("/nowhere/at-all",))
+    spec = house.spec(name=NAME, limits=Limits(pids=50, memory=64 * MIB))._replace(argv=("/nowhere/at-all",))
 
     before = groups()
 
@@ -216,7 +218,7 @@ def test_a_program_that_cannot_be_run_leaves_no_group(house: House) -> None:
 
 
 def test_the_limit_of_open_files_is_the_kernels(house: House) -> None:
-    started = house.start(limits=Limits(nofile=77))
+    started = house.start(name=NAME, limits=Limits(nofile=77))
 
     rows = Path(f"/proc/{started.pid}/limits").read_text().splitlines()
     assert next(row for row in rows if row.startswith("Max open files")).split()[3] == "77"
@@ -230,9 +232,9 @@ def test_a_group_that_lets_nobody_in_is_given_up_and_the_others_hold(house: Hous
     if not (folder / "cgroup.procs").exists() or not os.access(folder, os.W_OK):
         missing("control groups", "no group that refuses its members can be made on this machine")
     good = next(place for place in places(("pids",)) if "pids" in place.limits)
-    leaf = make("las-one-9-0a1b2c3d", Limits(pids=9), (Place(str(folder), 2, ()), good), str(house.folder))
+    leaf = make(f"las-{NAME}-9-0a1b2c3d", Limits(pids=9), (Place(str(folder), 2, ()), good), str(house.folder))
     log = os.open(house.folder / "log", os.O_WRONLY | os.O_CREAT)
-    spec = house.spec()._replace(argv=("cat",))
+    spec = house.spec(name=NAME)._replace(argv=("cat",))
 
     started = start_in(leaf, ["sleep", "60"], dict(os.environ), spec, StartFiles(str(house.folder), "", log, 9))
 
@@ -243,7 +245,7 @@ def test_a_group_that_lets_nobody_in_is_given_up_and_the_others_hold(house: Hous
     os.waitpid(started.pid, 0)
     os.close(log)
     assert leaf.remove()
-    assert not list(folder.glob("las-one-*"))
+    assert not list(folder.glob(f"las-{NAME}-*"))
 
 
 def test_a_server_that_lives_on_without_a_worker_killed_for_memory_has_a_warning(house: House) -> None:
@@ -254,5 +256,5 @@ def test_a_server_that_lives_on_without_a_worker_killed_for_memory_has_a_warning
     start_program(house, SURVIVOR, limits=Limits(memory=64 * MIB))
 
     said = "the kernel killed 1 of its processes because it ran out of memory"
-    eventually(lambda: said in house.manager.snapshot("one").warnings, "the status warns")
-    assert house.manager.snapshot("one").state is ProcessState.RUNNING
+    eventually(lambda: said in house.manager.snapshot(NAME).warnings, "the status warns")
+    assert house.manager.snapshot(NAME).state is ProcessState.RUNNING

@@ -26,7 +26,11 @@ from las_jupyter.supervisor.words import cannot_end, exit_text
             False,
             "killed because it ran out of memory at its limit of 1.0 GiB, ended by SIGKILL",
         ),
-        (ExitStatus(None, "SIGKILL", False), False, "it ended by SIGKILL: killed from outside, and not for memory"),
+        (
+            ExitStatus(None, "SIGKILL", False),
+            False,
+            "it ended by SIGKILL: killed from outside, and not at its memory limit",
+        ),
         (ExitStatus(), False, "it ended, and its exit status is unknown: nobody saw it"),
     ],
 )
