@@ -13,6 +13,7 @@ from las_jupyter.policy.rules import PolicyVerdict
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Entry
     from las_jupyter.resources.gguf_info import GgufFacts
+    from las_jupyter.resources.safetensors_info import SafetensorsFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class ModelFile:
     download: str | None = None
     size: int | None = None
     facts: GgufFacts | None = None
+    tensors: SafetensorsFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ be given back: a model that is read from disk for each word is not what anybody 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -112,16 +113,21 @@ def judge_fit(needed: int, free: int, margin: int) -> Verdict:
 
 def largest_context(facts: GgufFacts, shape: Shape, room: int) -> int:
     """The largest context up to ``shape.context`` whose need is within ``room``; 0 when not even one block is."""
-    if need_of(facts, shape).total <= room:
-        return shape.context
-    low, high = 0, shape.context // PAD
+    return largest(shape.context, lambda context: need_of(facts, shape._replace(context=context)).total <= room)
+
+
+def largest(most: int, fits: Callable[[int], bool], step: int = PAD) -> int:
+    """``most``, or the largest multiple of ``step`` below it that ``fits``; 0 when none does."""
+    if fits(most):
+        return most
+    low, high = 0, most // step
     while low < high:
         middle = (low + high + 1) // 2
-        if need_of(facts, shape._replace(context=middle * PAD)).total <= room:
+        if fits(middle * step):
             low = middle
         else:
             high = middle - 1
-    return low * PAD
+    return low * step
 
 
 def device_need(facts: GgufFacts, shape: Shape, layers: int) -> int:
@@ -141,14 +147,7 @@ def device_need(facts: GgufFacts, shape: Shape, layers: int) -> int:
 
 def most_layers(facts: GgufFacts, shape: Shape, room: int) -> int:
     """How many layers can be on a GPU with ``room`` bytes."""
-    low, high = 0, facts.layers
-    while low < high:
-        middle = (low + high + 1) // 2
-        if device_need(facts, shape, middle) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return largest(facts.layers, lambda layers: device_need(facts, shape, layers) <= room, 1)
 
 
 def vllm_utilisation(total: int, free: int, margin: int = DEVICE_MARGIN) -> float | None:

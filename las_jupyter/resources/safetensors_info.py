@@ -1,11 +1,12 @@
 """
-What a folder of safetensors says about the memory a model needs: its weights by their headers, its shape by config.json.
+What a folder of safetensors says about the memory a model needs: its weights by their headers, its shape by its config.
 
 Of each file the length and the header are read and no weight; every length is bounded before it is believed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -163,7 +164,7 @@ def _table(header: dict[str, Any], data: int) -> list[tuple[str, int, int]]:
         spans.append((begin, end, name))
         found.append((kind, count, end - begin))
     spans.sort()
-    for (_, end, name), (begin, _, other) in zip(spans, spans[1:], strict=False):
+    for (_, end, name), (begin, _, other) in itertools.pairwise(spans):
         if begin < end:
             raise _Broken(f"{name[:80]} and {other[:80]} lie over each other")
     return found

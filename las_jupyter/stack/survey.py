@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Catalog
     from las_jupyter.manifests.schema import Manifest
     from las_jupyter.resources.gguf_info import GgufFacts
+    from las_jupyter.resources.safetensors_info import SafetensorsFacts
     from las_jupyter.runtime.manager import Manager
     from las_jupyter.settings.load import LoadedSettings
 
@@ -152,7 +153,22 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
     found = locate(reference, settings.models.cache_dir)
     if isinstance(found, NeedsDownload):
         return ModelFile(text, found.target, reference.short_name, found.says, found.size)
-    return ModelFile(text, str(found.path), reference.short_name, size=found.size, facts=_facts(str(found.path)))
+    path = str(found.path)
+    return ModelFile(
+        text, path, reference.short_name, size=found.size, facts=_facts(path), tensors=_tensors(path, manifest)
+    )
+
+
+def _tensors(path: str, manifest: Manifest) -> SafetensorsFacts | None:
+    """The same of a folder of safetensors, or of one such file."""
+    if manifest.model is None or manifest.model.kind != "safetensors":
+        return None
+    from las_jupyter.resources.safetensors_info import read_safetensors
+
+    try:
+        return read_safetensors(path)
+    except InvalidModel:
+        return None
 
 
 def _facts(path: str) -> GgufFacts | None:

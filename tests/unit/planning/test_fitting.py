@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from worlds import DOCKER, GIB, MODEL, NATIVE, a_world, an_entry
+from worlds import GIB, MODEL, a_world
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec
@@ -11,7 +11,7 @@ from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Mode, ProcessState
 from las_jupyter.planning.plan import decide
-from las_jupyter.planning.world import Engine, Machine, ModelFile, World
+from las_jupyter.planning.world import Machine, ModelFile, World
 from las_jupyter.resources.gguf_info import GgufFacts
 
 MIB = 2**20
@@ -134,29 +134,43 @@ def with_gpu(free: int, **changes: object) -> World:
     return a_world(**{**usual, **changes})
 
 
-def test_the_plan_says_how_many_layers_fit_on_the_gpu():
-    whole = told(decide(asked("-c", "8192", gpus=("0",)), with_gpu(23)), "fit")
-    part = told(decide(asked("-c", "8192", gpus=("0",)), with_gpu(5)), "fit")
-
-    assert whole is not None and whole.choice == "fits"
-    assert part is not None and "of 32 layers fit on the GPU" in part.reason
+def on_gpu(free: int, *args: str) -> StartPlan:
+    return decide(asked(*args, gpus=("0",)), with_gpu(free))
 
 
-def vllm(**changes: object) -> World:
-    engine = Engine(("/opt/vllm",), "0.33", "on PATH")
-    model = ModelFile("m", "/models/m", "m")
-    usual = {"entry": an_entry("vllm"), "engine": engine, "model": model, "backends": (NATIVE, DOCKER)}
-    return with_gpu(13, **{**usual, "ports": {8000: None}, **changes})
+def test_a_model_that_is_whole_on_the_gpu_is_given_no_number_of_layers():
+    plan = on_gpu(23, "-c", "8192")
+
+    fits = told(plan, "fit")
+    assert fits is not None and fits.choice == "fits" and "all 32 layers need" in fits.reason
+    assert "--n-gpu-layers" not in plan.spec.argv
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_vllm_claims_the_share_of_the_gpu_that_is_free(mode):
-    argv = decide(StartRequest("vllm", mode=mode, gpus=("0",)), vllm()).spec.argv
+def test_on_a_gpu_the_context_gives_way_before_the_layers():
+    plan = on_gpu(15)
 
-    assert argv[argv.index("--gpu-memory-utilization") + 1] == "0.50"
+    smaller = told(plan, "context")
+    assert smaller is not None and 4096 < int(smaller.choice) < 131072
+    assert "on the GPU; 15.0 GiB are free" in smaller.reason
+    assert plan.spec.argv[plan.spec.argv.index("--ctx-size") + 1] == smaller.choice
+    assert "--n-gpu-layers" not in plan.spec.argv
 
 
-def test_a_share_that_the_user_set_is_the_only_one():
-    argv = decide(StartRequest("vllm", gpus=("0",), args=("--gpu-memory-utilization=0.3",)), vllm()).spec.argv
+@pytest.mark.parametrize("args", [(), ("-c", "8192")], ids=["own context", "a context that was set"])
+def test_of_a_model_larger_than_the_gpu_the_layers_that_fit_go_there(args):
+    plan = on_gpu(5, *args)
 
-    assert [word for word in argv if "utilization" in word] == ["--gpu-memory-utilization=0.3"]
+    layers = told(plan, "GPU layers")
+    assert layers is not None and 0 < int(layers.choice) < 32
+    assert "of 32 layers fit on the GPU" in layers.reason
+    assert plan.spec.argv[plan.spec.argv.index("--n-gpu-layers") + 1] == layers.choice
+
+
+@pytest.mark.parametrize("word", ["31", "99", "all"])
+def test_layers_that_were_set_are_only_judged(word):
+    plan = on_gpu(5, "-c", "8192", "-ngl", word)
+
+    fits = told(plan, "fit")
+    assert fits is not None and ", enough for " in fits.reason
+    assert "does not fit on the GPU as you asked" in plan.warnings[0]
+    assert "--n-gpu-layers" not in plan.spec.argv and plan.spec.argv[-2:] == ("-ngl", word)
