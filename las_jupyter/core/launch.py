@@ -219,7 +219,7 @@ class LaunchSpec(NamedTuple):
 
     ``argv`` may hold ``{secret_file:NAME}`` only; everything else is final. ``env`` is what the manifest and the
     user add; the backend decides what else of the environment is let through. ``fingerprint`` is equal for two
-    requests that mean the same server.
+    requests that mean the same server; ``memory_key`` for two starts that must use the same memory.
     """
 
     name: str
@@ -252,6 +252,7 @@ class LaunchSpec(NamedTuple):
     api_path: str | None = None
     log_dir: str = ""
     memory_promised: int | None = None
+    memory_key: str = ""
     decisions: tuple[Decision, ...] = ()
     format: int = SPEC_FORMAT
 

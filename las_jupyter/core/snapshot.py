@@ -67,6 +67,7 @@ class Snapshot(NamedTuple):
 
     ``generation`` counts starts of this name, restarts included. ``reason`` is always a sentence. ``enforcement``
     says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``engine``, ``watched``, ``none``.
+    ``memory_peak`` is the most memory seen since this start was ready, in bytes.
     ``supervised`` is False when the module runs but its supervisor is gone.
     """
 
@@ -99,6 +100,7 @@ class Snapshot(NamedTuple):
     leftovers: tuple[Leftover, ...] = ()
     warnings: tuple[str, ...] = ()
     usage: Usage | None = None
+    memory_peak: int | None = None
     supervised: bool = True
     supervisor_pid: int | None = None
     supervisor_ticks: int | None = None

@@ -14,7 +14,7 @@ from las_jupyter.core.launch import Decision, Gpus, Limits
 from las_jupyter.core.quantities import format_size
 from las_jupyter.planning import given
 from las_jupyter.planning.fitting_vllm import fit_claimed
-from las_jupyter.planning.room import Fitted, margin, refuse, room_for, warn
+from las_jupyter.planning.room import Fitted, MeasuredFor, Values, known, margin, refuse, room_for, warn
 from las_jupyter.resources import fit
 from las_jupyter.resources.fit import Shape
 
@@ -32,7 +32,13 @@ _CLAIMS = {"gpu_memory_utilization", "cpu_cache_gib"}
 
 
 def fit_model(
-    request: StartRequest, world: World, gpus: Gpus, limits: Limits, takes: set[str], decisions: list[Decision]
+    request: StartRequest,
+    world: World,
+    gpus: Gpus,
+    limits: Limits,
+    takes: set[str],
+    decisions: list[Decision],
+    measured: MeasuredFor,
 ) -> Fitted:
     """
     Decide about memory and context; ``takes`` are the names the manifest has a place for.
@@ -40,14 +46,14 @@ def fit_model(
     Raises ``PlanRefused`` when the model cannot fit and nobody insists.
     """
     if takes & _CLAIMS:
-        return fit_claimed(request, world, gpus, limits, takes, decisions)
+        return fit_claimed(request, world, gpus, limits, takes, decisions, measured)
     facts = world.model.facts if world.model else None
     free = [world.machine.gpu_memory[each] for each in gpus.ids if each in world.machine.gpu_memory]
     if facts is None or facts.parts > 1:
         return Fitted()
     if gpus.ids:
         return _on_gpus(request, world, facts, free, takes, decisions) if free else Fitted()
-    return _in_memory(request, world, facts, limits, decisions, may_shrink="context" in takes)
+    return _in_memory(request, world, facts, limits, decisions, measured, may_shrink="context" in takes)
 
 
 def _in_memory(
@@ -56,20 +62,21 @@ def _in_memory(
     facts: GgufFacts,
     limits: Limits,
     decisions: list[Decision],
+    measured: MeasuredFor,
     *,
     may_shrink: bool,
 ) -> Fitted:
     room = room_for(world, limits)
     shape = _shape(request, facts)
-    values: dict[str, str | tuple[str, ...]] = {}
-    if may_shrink and not given.number(request, _CONTEXT):
+    values: Values = {}
+    usual = known(fit.need_of(facts, shape), measured(values))
+    if may_shrink and not given.number(request, _CONTEXT) and usual.total > room.now - margin(room.now):
         smaller = _smaller(facts, shape, (room.now - margin(room.now), room.now, room.most))
         if smaller < shape.context:
-            own = fit.need_of(facts, shape)
-            reason = f"the largest that fits; the model's own {shape.context} would need {format_size(own.total)}"
+            reason = f"the largest that fits; the model's own {shape.context} would need {format_size(usual.total)}"
             decisions.append(Decision("context", str(smaller), reason))
             shape, values = shape._replace(context=smaller), {"context": str(smaller)}
-    need = fit.need_of(facts, shape)
+    need = known(fit.need_of(facts, shape), measured(values))
     verdict = fit.judge_fit(need.total, room.now, margin(room.now))
     words = f"{need.text} for {shape.context} tokens of context"
     told = f"{words}; {format_size(room.now)} can be had"
@@ -102,7 +109,7 @@ def _on_gpus(
     room = sum(max(0, left - fit.DEVICE_MARGIN) for left, _ in free) - (len(free) - 1) * fit.DEVICE_VRAM
     have = f"{format_size(sum(left for left, _ in free))} are free"
     shape = _shape(request, facts)
-    values: dict[str, str | tuple[str, ...]] = {}
+    values: Values = {}
     if "context" in takes and not given.number(request, _CONTEXT) and given.word(request, _LAYERS) is None:
         shape = _context_on_gpus(facts, shape, room, have, values, decisions)
     most = fit.most_layers(facts, shape, room)
@@ -129,7 +136,7 @@ def _context_on_gpus(
     shape: Shape,
     room: int,
     have: str,
-    values: dict[str, str | tuple[str, ...]],
+    values: Values,
     decisions: list[Decision],
 ) -> Shape:
     """The largest context with which the whole model is on the GPUs, else the least that is of use."""

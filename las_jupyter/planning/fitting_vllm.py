@@ -12,7 +12,7 @@ from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, Gpus, Limits
 from las_jupyter.core.quantities import format_size
 from las_jupyter.planning import given
-from las_jupyter.planning.room import Fitted, Room, margin, refuse, room_for, warn
+from las_jupyter.planning.room import Fitted, MeasuredFor, Room, Values, known, margin, refuse, room_for, warn
 from las_jupyter.resources import fit, vllm_fit
 from las_jupyter.resources.fit import Need
 from las_jupyter.resources.vllm_fit import GIB, Serving
@@ -38,16 +38,22 @@ _MOST_UNASKED_GIB = 4  # a cache for several requests at once, where there is ro
 
 
 def fit_claimed(
-    request: StartRequest, world: World, gpus: Gpus, limits: Limits, takes: set[str], decisions: list[Decision]
+    request: StartRequest,
+    world: World,
+    gpus: Gpus,
+    limits: Limits,
+    takes: set[str],
+    decisions: list[Decision],
+    measured: MeasuredFor,
 ) -> Fitted:
     """Decide about the claim and the context. Raises ``PlanRefused`` when the model cannot fit and nobody insists."""
     facts = world.model.tensors if world.model else None
-    known = [world.machine.gpu_memory[each] for each in gpus.ids if each in world.machine.gpu_memory]
+    memory = [world.machine.gpu_memory[each] for each in gpus.ids if each in world.machine.gpu_memory]
     if gpus.ids:
-        return _on_gpus(request, world, facts, known, takes, decisions) if known else Fitted()
+        return _on_gpus(request, world, facts, memory, takes, decisions) if memory else Fitted()
     if facts is None or facts.attention is None or "cpu_cache_gib" not in takes:
         return Fitted()
-    return _on_cpu(request, world, facts, facts.attention, limits, takes, decisions)
+    return _on_cpu(request, world, facts, facts.attention, limits, takes, decisions, measured)
 
 
 # ---- GPUs
@@ -57,14 +63,14 @@ def _on_gpus(
     request: StartRequest,
     world: World,
     facts: SafetensorsFacts | None,
-    known: list[tuple[int, int]],
+    memory: list[tuple[int, int]],
     takes: set[str],
     decisions: list[Decision],
 ) -> Fitted:
-    shares = [fit.vllm_utilisation(total, left) for left, total in known]
+    shares = [fit.vllm_utilisation(total, left) for left, total in memory]
     set_by_user = _fraction(given.word(request, _SHARE))
-    least, total = min(known)
-    values: dict[str, str | tuple[str, ...]] = {}
+    least, total = min(memory)
+    values: Values = {}
     if given.word(request, _SHARE) is None:
         if None in shares:
             return Fitted(warnings=("next to nothing is free on a GPU; %las status says who has it",))
@@ -81,8 +87,8 @@ def _on_gpus(
         share = set_by_user
     if facts is None or facts.attention is None:
         return Fitted(values)
-    claim = int(share * min(total for _, total in known))
-    return _into_claim(request, world, facts, facts.attention, claim, known, values, takes, decisions)
+    claim = int(share * min(total for _, total in memory))
+    return _into_claim(request, world, facts, facts.attention, claim, memory, values, takes, decisions)
 
 
 def _into_claim(
@@ -91,12 +97,12 @@ def _into_claim(
     facts: SafetensorsFacts,
     shape: Attention,
     claim: int,
-    known: list[tuple[int, int]],
-    values: dict[str, str | tuple[str, ...]],
+    memory: list[tuple[int, int]],
+    values: Values,
     takes: set[str],
     decisions: list[Decision],
 ) -> Fitted:
-    serving = _serving(request, shape, given.number(request, _SPLIT) or len(known))
+    serving = _serving(request, shape, given.number(request, _SPLIT) or len(memory))
 
     def need(context: int) -> Need:
         return vllm_fit.need_on_gpu(facts, shape, serving._replace(context=context))
@@ -106,7 +112,7 @@ def _into_claim(
     each = " on each GPU" if serving.split > 1 else ""
     told = f"{needed.text}{each} for {context} tokens of context; {format_size(claim)} will be claimed"
     verdict = fit.judge_fit(needed.total, claim, claim // 20)
-    most = min(total for _, total in known)
+    most = min(total for _, total in memory)
     if needed.total > most:
         if not request.overcommit:
             raise PlanRefused(
@@ -135,10 +141,11 @@ def _on_cpu(
     limits: Limits,
     takes: set[str],
     decisions: list[Decision],
+    measured: MeasuredFor,
 ) -> Fitted:
     room = room_for(world, limits)
     serving = _serving(request, shape, 1)
-    values: dict[str, str | tuple[str, ...]] = {}
+    values: Values = {}
     cache = _cache_of_user(request)
 
     def need(context: int) -> Need:
@@ -155,12 +162,13 @@ def _on_cpu(
         decisions.append(Decision("KV cache", f"{gib} GiB", reason))
     else:
         context, needed = serving.context, need(serving.context)
-    told = f"{needed.text} for {context} tokens of context; {format_size(room.now)} can be had"
-    if needed.total > room.most:
+    used = known(needed, measured(values))
+    words = f"{used.text} for {context} tokens of context"
+    told = f"{words}; {format_size(room.now)} can be had"
+    if used.total > room.most:
         possible = fit.largest(context, lambda tokens: need(tokens).total <= room.most, _BLOCK)
-        words = f"{needed.text} for {context} tokens of context"
         told += refuse(request, world, words, room, limits, "--max-model-len", possible if possible < context else 0)
-    verdict = fit.judge_fit(needed.total, room.now, margin(room.now))
+    verdict = fit.judge_fit(used.total, room.now, margin(room.now))
     decisions.append(Decision("fit", verdict, told))
     warnings = warn(world, verdict, told)
     one_request = vllm_fit.cache_bytes(shape, serving._replace(context=context))
@@ -172,7 +180,7 @@ def _on_cpu(
             f"the cache of {format_size(cache)} holds no request of {context} tokens, which takes "
             f"{format_size(one_request)}: -- --max-model-len {holds}",
         )
-    return Fitted(values, needed.total, warnings)
+    return Fitted(values, used.total, warnings)
 
 
 def _cache_gib(least: int, need: Need, room: Room) -> int:
@@ -196,7 +204,7 @@ def _context(
     need: Callable[[int], Need],
     rooms: tuple[int, ...],
     takes: set[str],
-    values: dict[str, str | tuple[str, ...]],
+    values: Values,
     decisions: list[Decision],
 ) -> int:
     """The user's context, or the largest up to the model's own that fits the first room in which one of use does."""

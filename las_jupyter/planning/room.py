@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.quantities import format_size
-from las_jupyter.resources.fit import MIB, Verdict
+from las_jupyter.resources.fit import MIB, Need, Verdict
+from las_jupyter.resources.measured import Measured
 
 if TYPE_CHECKING:
     from las_jupyter.core.launch import Limits
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from las_jupyter.planning.world import World
 
 _MOST_MARGIN = 512 * MIB
+Values = dict[str, str | tuple[str, ...]]
 
 
 class Fitted(NamedTuple):
@@ -23,9 +27,30 @@ class Fitted(NamedTuple):
     ``values`` depend on what is free at the moment, so they are no part of what makes the server.
     """
 
-    values: dict[str, str | tuple[str, ...]] = {}
+    values: Values = {}
     need: int | None = None
     warnings: tuple[str, ...] = ()
+
+
+MeasuredFor = Callable[[Values], Measured | None]
+"""What a server with these values used before, if it ran."""
+
+
+class Known(NamedTuple):
+    """A need in bytes, and where the number is from, in words."""
+
+    total: int
+    text: str
+
+
+def known(need: Need, measured: Measured | None) -> Known:
+    """The measurement where there is one, with how far the estimate was off, else the estimate with its parts."""
+    if measured is None:
+        return Known(need.total, need.text)
+    day = datetime.fromtimestamp(measured.at).astimezone().date().isoformat()
+    off = round(100 * (need.total / measured.memory - 1))
+    said = f"the estimate said {format_size(need.total)} ({off:+} %)"
+    return Known(measured.memory, f"{format_size(measured.memory)}, measured on {day} ({said}),")
 
 
 class Room(NamedTuple):

@@ -13,6 +13,7 @@ from las_jupyter.policy.rules import PolicyVerdict
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Entry
     from las_jupyter.resources.gguf_info import GgufFacts
+    from las_jupyter.resources.measured import Measurements
     from las_jupyter.resources.safetensors_info import SafetensorsFacts
 
 
@@ -68,7 +69,7 @@ class World:
     The picture. ``ports`` maps each port that was looked at to who listens there, or None when it is free;
     ``free_ports`` are free ones to fall back to; ``kept_ports`` are those the instance of this name has now, by the
     port's name. ``default_mode`` and the ``*_enabled`` flags are settings. ``requires`` are the modules it depends on,
-    in the order to start them.
+    in the order to start them. ``measured`` is what servers used before, by their memory key.
     """
 
     entry: Entry
@@ -91,3 +92,4 @@ class World:
     memory_limit: int | None = None
     cpu_limit: float | None = None
     pids_limit: int | None = None
+    measured: Measurements = field(default_factory=dict)

@@ -34,6 +34,7 @@ from las_jupyter.core.states import Lifetime, ProcessState
 from las_jupyter.core.wire import from_data
 from las_jupyter.limits.tree import boot_id, read_process
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.spawn import spawn
@@ -133,7 +134,7 @@ class Manager:
         if running.fingerprint == spec.fingerprint:
             return Started(running, reused=True)
         before = self.spec(spec.name)
-        ignored = {"fingerprint", "decisions", "owner", "log_dir", "format"}
+        ignored = {"fingerprint", "decisions", "owner", "log_dir", "format", "memory_promised", "memory_key"}
         differing = [
             field for field in spec._fields if field not in ignored and getattr(spec, field) != getattr(before, field)
         ]
@@ -233,10 +234,24 @@ class Manager:
     def usage(self, name: str) -> Usage | None:
         """What it uses now, or None when it does not run."""
         try:
-            data = ask(self.paths.socket(name), "usage").get("usage")
+            answer = ask(self.paths.socket(name), "usage")
         except LasError:
             return None
+        self._remember_memory(name)
+        data = answer.get("usage")
         return from_data(Usage, data) if data else None
+
+    def _remember_memory(self, name: str) -> None:
+        """Keep the most memory it used, for the plans to come; what cannot be read or written is left."""
+        found = read_value(self.paths.state(name), Snapshot)
+        if found is None or not found.memory_peak:
+            return
+        try:
+            spec = self.spec(name)
+        except LasError:
+            return
+        if spec.memory_key and spec.fingerprint == found.fingerprint:
+            record_measurement(self.paths.state_dir, spec.memory_key, Measured(found.memory_peak, time.time()))
 
     def log(self, name: str, generation: int | None = None) -> LogReader:
         """The log of the last start, or of start number ``generation``."""
@@ -287,6 +302,7 @@ class Manager:
             return snapshot
         try:
             ask(self.paths.socket(name), "stop", grace=grace)
+            self._remember_memory(name)
         except SupervisorUnreachable as error:
             snapshot = self.snapshot(name)
             if snapshot.state.alive:
@@ -303,6 +319,7 @@ class Manager:
 
     def restart(self, name: str) -> Snapshot:
         """Stop it and start it again as it was; returns when it is launched."""
+        self._remember_memory(name)
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
             return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
@@ -334,6 +351,7 @@ class Manager:
         """Forget an instance that ended: its folder and its logs. Raises ``InstanceConflict`` while it runs."""
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
+        self._remember_memory(name)
         # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
         lock = Lock(self.paths.lock(name))
         if not lock.acquire(wait=_END_WITHIN):

@@ -15,9 +15,12 @@ from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, Worl
 from las_jupyter.policy.load import load_policies
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
+from las_jupyter.resources.measured import Measured, Measurements, larger, read_measurements
 from las_jupyter.state.paths import check_name
 
 if TYPE_CHECKING:
+    from las_jupyter.core.launch import LaunchSpec
+    from las_jupyter.core.snapshot import Snapshot
     from las_jupyter.manifests.catalog import Catalog
     from las_jupyter.manifests.schema import Manifest
     from las_jupyter.resources.gguf_info import GgufFacts
@@ -54,8 +57,18 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         cpu_limit=settings.limits.cpus,
         pids_limit=settings.limits.pids,
         policy=_policy(manifest, settings),
+        measured=_measured(manager.paths.state_dir, running),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
+
+
+def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) -> Measurements:
+    """What is on file, and what those that run have used since."""
+    found = read_measurements(state_dir)
+    for snapshot, spec in running:
+        if snapshot.memory_peak:
+            found = larger(found, spec.memory_key, Measured(snapshot.memory_peak, snapshot.changed_at))
+    return found
 
 
 def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:

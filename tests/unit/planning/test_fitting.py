@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from worlds import GIB, MODEL, a_world
 
@@ -13,6 +15,7 @@ from las_jupyter.core.states import Mode, ProcessState
 from las_jupyter.planning.plan import decide
 from las_jupyter.planning.world import Machine, ModelFile, World
 from las_jupyter.resources.gguf_info import GgufFacts
+from las_jupyter.resources.measured import Measured
 
 MIB = 2**20
 # 5.0 GiB of weights and 128 KiB of cache a token: 16 GiB for its own 131,072 tokens.
@@ -174,3 +177,56 @@ def test_layers_that_were_set_are_only_judged(word):
     assert fits is not None and ", enough for " in fits.reason
     assert "does not fit on the GPU as you asked" in plan.warnings[0]
     assert "--n-gpu-layers" not in plan.spec.argv and plan.spec.argv[-2:] == ("-ngl", word)
+
+
+def after_a_start(world: World, memory: int, *args: str) -> World:
+    key = decide(asked(*args, overcommit=True), world).spec.memory_key
+    assert key
+    return dataclasses.replace(world, measured={key: Measured(memory, 1.7e9)})
+
+
+def test_what_was_measured_goes_before_the_estimate_and_both_are_shown():
+    plan = decide(asked("-c", "8192"), after_a_start(with_memory(64, 60), 5 * GIB, "-c", "8192"))
+
+    fits = told(plan, "fit")
+    assert fits is not None
+    assert fits.reason.startswith("5.0 GiB, measured on 2023-11-1")
+    assert "the estimate said 6." in fits.reason and " %)" in fits.reason
+    assert plan.spec.memory_promised == 5 * GIB
+
+
+def test_a_start_that_an_estimate_would_refuse_is_made_when_it_was_measured_to_fit():
+    with pytest.raises(PlanRefused):
+        decide(asked("-c", "65536"), with_memory(12, 11))
+
+    plan = decide(asked("-c", "65536"), after_a_start(with_memory(12, 11), 9 * GIB, "-c", "65536"))
+    assert "--overcommit" not in str(told(plan, "fit")) and plan.spec.memory_promised == 9 * GIB
+
+
+def test_a_context_of_its_own_that_was_measured_to_fit_is_not_made_smaller():
+    world = with_memory(64, 60)
+    measured = after_a_start(world, 14 * GIB).measured
+
+    plan = decide(asked(), dataclasses.replace(with_memory(20, 18), measured=measured))
+    assert told(plan, "context") is None
+
+
+@pytest.mark.parametrize(
+    ("args", "changes"),
+    [(("-c", "4096"), {}), (("-c", "8192", "-ctk", "q8_0"), {}), (("-c", "8192"), {"memory": 20 * GIB})],
+    ids=["another context", "another argument", "a limit"],
+)
+def test_a_measurement_holds_for_the_same_server_only(args, changes):
+    world = after_a_start(with_memory(64, 60), 5 * GIB, "-c", "8192")
+
+    fits = told(decide(asked(*args, **changes), world), "fit")
+    assert fits is not None and "measured" not in fits.reason
+
+
+def test_a_measurement_holds_for_another_port_and_another_name():
+    world = after_a_start(with_memory(64, 60), 5 * GIB, "-c", "8192")
+
+    fits = told(
+        decide(asked("-c", "8192", port=9000, name="other"), dataclasses.replace(world, ports={9000: None})), "fit"
+    )
+    assert fits is not None and "measured" in fits.reason
