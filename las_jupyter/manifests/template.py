@@ -27,6 +27,7 @@ NAMES: dict[str, str] = {
     "cpu_cache_gib": "whole GiB of KV cache, for an engine that serves by the processor and takes what it is told",
     "gpu_layers": "layers to put on the GPU, when not all fit",
     "gpu_memory_utilization": "the share of a GPU's memory that is free for this instance, as 0.85",
+    "prompt_cache_mib": "MiB of memory for prompts kept between requests, 0 where there is no room for them",
     "threads": "processor cores the instance may use, when it is limited",
 }
 """What a manifest may write in braces, and what it means; besides these the families below."""

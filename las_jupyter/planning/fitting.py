@@ -28,6 +28,9 @@ _SLOTS = ("-np", "--parallel", "LLAMA_ARG_N_PARALLEL")
 _KEY_TYPE = ("-ctk", "--cache-type-k", "LLAMA_ARG_CACHE_TYPE_K")
 _VALUE_TYPE = ("-ctv", "--cache-type-v", "LLAMA_ARG_CACHE_TYPE_V")
 _LAYERS = ("-ngl", "--gpu-layers", "--n-gpu-layers", "LLAMA_ARG_N_GPU_LAYERS")
+_PROMPTS = ("-cram", "--cache-ram", "LLAMA_ARG_CACHE_RAM")
+_LEAST_PROMPTS, _MOST_PROMPTS = 256 * fit.MIB, 1024 * fit.MIB
+_SLOTS_OF_THE_ENGINE = 4
 _CLAIMS = {"gpu_memory_utilization", "cpu_cache_gib"}
 
 
@@ -47,6 +50,21 @@ def fit_model(
     """
     if takes & _CLAIMS:
         return fit_claimed(request, world, gpus, limits, takes, decisions, measured)
+    fitted = _placed(request, world, gpus, limits, takes, decisions, measured)
+    if "prompt_cache_mib" not in takes:
+        return fitted
+    return _with_kept_prompts(request, world, limits, fitted, decisions)
+
+
+def _placed(
+    request: StartRequest,
+    world: World,
+    gpus: Gpus,
+    limits: Limits,
+    takes: set[str],
+    decisions: list[Decision],
+    measured: MeasuredFor,
+) -> Fitted:
     facts = world.model.facts if world.model else None
     free = [world.machine.gpu_memory[each] for each in gpus.ids if each in world.machine.gpu_memory]
     if facts is None or facts.parts > 1:
@@ -54,6 +72,34 @@ def fit_model(
     if gpus.ids:
         return _on_gpus(request, world, facts, free, takes, decisions) if free else Fitted()
     return _in_memory(request, world, facts, limits, decisions, measured, may_shrink="context" in takes)
+
+
+def _with_kept_prompts(
+    request: StartRequest, world: World, limits: Limits, fitted: Fitted, decisions: list[Decision]
+) -> Fitted:
+    """
+    How much memory the engine may use for prompts it keeps: its own 8 GiB would pass whatever was promised.
+
+    One whole context between 256 MiB and 1 GiB, and none where the margin would suffer.
+    """
+    set_by_user = given.number(request, _PROMPTS)
+    if given.word(request, _PROMPTS) is not None:
+        more = (set_by_user or 0) * fit.MIB
+        return fitted if fitted.need is None else fitted._replace(need=fitted.need + more)
+    room = room_for(world, limits)
+    facts = world.model.facts if world.model else None
+    context = fitted.values.get("context")
+    wanted = _LEAST_PROMPTS
+    if facts is not None:
+        shape = _shape(request, facts)
+        shape = shape._replace(context=int(context)) if isinstance(context, str) else shape
+        wanted = min(_MOST_PROMPTS, max(_LEAST_PROMPTS, fit.cache_bytes(facts, shape)))
+    fits = (fitted.need or 0) + wanted <= room.now - margin(room.now)
+    chosen = wanted // fit.MIB if fits else 0
+    why = "a small part of the engine's own 8 GiB" if fits else "beside the model there is no room to keep any"
+    decisions.append(Decision("kept prompts", f"{chosen} MiB", f"{why}; {_PROMPTS[1]} sets another size"))
+    need = None if fitted.need is None else fitted.need + chosen * fit.MIB
+    return fitted._replace(values={**fitted.values, "prompt_cache_mib": str(chosen)}, need=need)
 
 
 def _in_memory(
@@ -164,7 +210,7 @@ def _shape(request: StartRequest, facts: GgufFacts) -> Shape:
     context = given.number(request, _CONTEXT) or facts.context or fit.LEAST_CONTEXT
     return Shape(
         context,
-        max(1, given.number(request, _SLOTS) or 1),
+        max(1, given.number(request, _SLOTS) or _SLOTS_OF_THE_ENGINE),
         given.word(request, _KEY_TYPE) or "f16",
         given.word(request, _VALUE_TYPE) or "f16",
     )

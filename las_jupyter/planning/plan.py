@@ -128,7 +128,12 @@ def _memory_key(
     limits: Limits,
     fitted: Values,
 ) -> str:
-    """What the memory of a server depends on: all that it is told, the port left out, and which program and model."""
+    """
+    What the memory of a server depends on: all that it is told, and which program and model.
+
+    Left out are the port, and the room for kept prompts, which is promised on top of what was measured.
+    """
+    fitted = {name: value for name, value in fitted.items() if name != "prompt_cache_mib"}
     manifest, engine, model = world.entry.manifest, world.engine, world.model
     values = {**_values(request, world, mode, _any_ports(ports, mode), gpus), **fitted}
     program = engine.version if mode is Mode.NATIVE and engine else None

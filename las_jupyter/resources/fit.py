@@ -16,7 +16,8 @@ from las_jupyter.core.quantities import format_size
 from las_jupyter.resources.gguf_info import GgufFacts
 
 MIB = 2**20
-PROCESS_RAM = 150 * MIB  # gguf-parser's constant for the program, its libraries and the tokenizer
+PROCESS_RAM = 64 * MIB  # measured: the program and its libraries
+WORD_RAM = 400  # measured: the tokenizer's tables, for each word of the vocabulary
 DEVICE_VRAM = 250 * MIB  # the same for a CUDA context
 DEVICE_MARGIN = 1024 * MIB  # what llama.cpp's own --fit leaves free on each device
 PAD = 256  # llama.cpp pads the context to this with flash attention
@@ -99,9 +100,22 @@ def compute_bytes(facts: GgufFacts, context: int) -> int:
     return max(inner, outer) + 4 * UBATCH * _padded(context)
 
 
+def host_compute_bytes(facts: GgufFacts, shape: Shape) -> int:
+    """
+    The same by a processor, where memory that was reserved and never written is not used.
+
+    The scratch for the output is reserved for a whole batch, and one row a sequence is written. What a batch
+    writes between two layers was measured to be four times the formula's inner part at most.
+    """
+    inner = 4 * 4 * UBATCH * (1 + 4 * facts.embedding)
+    outer = 4 * shape.slots * (facts.embedding + facts.vocabulary)
+    return inner + outer + 4 * UBATCH * _padded(shape.context)
+
+
 def need_of(facts: GgufFacts, shape: Shape) -> Need:
     """What serving the model by the processor alone needs."""
-    return Need(facts.weights, cache_bytes(facts, shape), compute_bytes(facts, shape.context), PROCESS_RAM)
+    program = PROCESS_RAM + WORD_RAM * facts.vocabulary
+    return Need(facts.weights, cache_bytes(facts, shape), host_compute_bytes(facts, shape), program)
 
 
 def judge_fit(needed: int, free: int, margin: int) -> Verdict:

@@ -192,7 +192,7 @@ def test_what_was_measured_goes_before_the_estimate_and_both_are_shown():
     assert fits is not None
     assert fits.reason.startswith("5.0 GiB, measured on 2023-11-1")
     assert "the estimate said 6." in fits.reason and " %)" in fits.reason
-    assert plan.spec.memory_promised == 5 * GIB
+    assert plan.spec.memory_promised == 5 * GIB + 1024 * MIB  # and the prompts it may keep
 
 
 def test_a_start_that_an_estimate_would_refuse_is_made_when_it_was_measured_to_fit():
@@ -200,7 +200,8 @@ def test_a_start_that_an_estimate_would_refuse_is_made_when_it_was_measured_to_f
         decide(asked("-c", "65536"), with_memory(12, 11))
 
     plan = decide(asked("-c", "65536"), after_a_start(with_memory(12, 11), 9 * GIB, "-c", "65536"))
-    assert "--overcommit" not in str(told(plan, "fit")) and plan.spec.memory_promised == 9 * GIB
+    fits = told(plan, "fit")
+    assert fits is not None and fits.choice == "fits"
 
 
 def test_a_context_of_its_own_that_was_measured_to_fit_is_not_made_smaller():
@@ -230,3 +231,26 @@ def test_a_measurement_holds_for_another_port_and_another_name():
         decide(asked("-c", "8192", port=9000, name="other"), dataclasses.replace(world, ports={9000: None})), "fit"
     )
     assert fits is not None and "measured" in fits.reason
+
+
+@pytest.mark.parametrize(
+    ("free", "args", "kept"),
+    [(60, ("-c", "4096"), "512"), (60, ("-c", "256"), "256"), (60, (), "1024"), (6, ("-c", "4096"), "0")],
+    ids=["one context", "a little at least", "a gibibyte at most", "none where there is no room"],
+)
+def test_prompts_are_kept_in_a_part_of_what_is_left_and_not_in_the_engines_own_8_gib(free, args, kept):
+    plan = decide(asked(*args), with_memory(64, free))
+
+    said = told(plan, "kept prompts")
+    assert said is not None and said.choice == f"{kept} MiB"
+    assert plan.spec.env["LLAMA_ARG_CACHE_RAM"] == kept
+
+
+def test_the_prompts_that_may_be_kept_are_promised():
+    ours = decide(asked("-c", "4096"), with_memory(64, 60)).spec.memory_promised or 0
+    none = decide(asked("-c", "4096", "--cache-ram", "0"), with_memory(64, 60)).spec.memory_promised or 0
+    many = decide(asked("-c", "4096", env={"LLAMA_ARG_CACHE_RAM": "2048"}), with_memory(64, 60)).spec
+
+    assert ours - none == 512 * MIB
+    assert (many.memory_promised or 0) - none == 2048 * MIB and many.env["LLAMA_ARG_CACHE_RAM"] == "2048"
+    assert told(decide(asked("--cache-ram", "0"), with_memory(64, 60)), "kept prompts") is None
