@@ -233,7 +233,8 @@ class LaunchSpec(NamedTuple):
 
     ``argv`` may hold ``{secret_file:NAME}`` only; everything else is final. ``env`` is what the manifest and the
     user add; the backend decides what else of the environment is let through. ``fingerprint`` is equal for two
-    requests that mean the same server. ``exposed`` is whether other machines may reach its ports.
+    requests that mean the same server, ``memory_key`` for two starts that must use the same memory. ``exposed`` is
+    whether other machines may reach its ports.
     """
 
     name: str
@@ -267,6 +268,7 @@ class LaunchSpec(NamedTuple):
     log_dir: str = ""
     memory_promised: int | None = None
     exposed: bool = False
+    memory_key: str = ""
     decisions: tuple[Decision, ...] = ()
     format: int = SPEC_FORMAT
 

@@ -99,7 +99,7 @@ class Snapshot(NamedTuple):
     says for each limit how it is kept: ``cgroup v2``, ``cgroup v1``, ``systemd scope``, ``engine``, ``rlimit``,
     ``watched``, ``none``. ``limits`` are those asked for. ``supervised`` is False when the module runs but its
     supervisor is gone. ``image`` is what a container was made of, as ``repository@sha256:…``, or the image's id where
-    it came from no registry.
+    it came from no registry. ``memory_peak`` is the most memory seen since this start was ready, in bytes.
     """
 
     name: str
@@ -131,6 +131,7 @@ class Snapshot(NamedTuple):
     leftovers: tuple[Leftover, ...] = ()
     warnings: tuple[str, ...] = ()
     usage: Usage | None = None
+    memory_peak: int | None = None
     supervised: bool = True
     supervisor_pid: int | None = None
     supervisor_ticks: int | None = None

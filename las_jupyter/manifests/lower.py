@@ -66,13 +66,22 @@ def argv(manifest: Manifest, mode: Mode, values: template.Values) -> tuple[str, 
 
 
 def env(manifest: Manifest, mode: Mode, values: template.Values) -> dict[str, str]:
-    """The environment the manifest gives it, names filled in. Raises ``InvalidManifest``."""
-    return {name: template.fill_text(text, values) for name, text in _section(manifest, mode).env.items()}
+    """The environment the manifest gives it, names filled in. A variable that is one name without a value is left out.
+
+    Raises ``InvalidManifest`` for a name without a value amid other words.
+    """
+    given = _section(manifest, mode).env
+    return {
+        name: template.fill_text(text, values)
+        for name, text in given.items()
+        if template.can_fill(text, values) or not template.is_one_name(text)
+    }
 
 
 def names_taken(manifest: Manifest, mode: Mode) -> set[str]:
-    """The names the command line has a place for."""
-    return template.names_in(_section(manifest, mode).argv)
+    """The names the command line and the environment have a place for."""
+    part = _section(manifest, mode)
+    return template.names_in([*part.argv, *part.env.values()])
 
 
 def own_values() -> dict[str, str]:

@@ -24,8 +24,10 @@ NAMES: dict[str, str] = {
     "data_dir": "the instance's own folder, kept between starts; inside a container `container.data`",
     "context": "tokens of context, when asked for or when less than the model's own fits",
     "gpu_count": "how many GPUs the instance may use, when it may use any",
+    "cpu_cache_gib": "whole GiB of KV cache, for an engine that serves by the processor and takes what it is told",
     "gpu_layers": "layers to put on the GPU, when not all fit",
     "gpu_memory_utilization": "the share of a GPU's memory that is free for this instance, as 0.85",
+    "prompt_cache_mib": "MiB of memory for prompts kept between requests, 0 where there is no room for them",
     "threads": "processor cores the instance may use, when it is limited",
 }
 """What a manifest may write in braces, and what it means; besides these the families below."""
@@ -56,6 +58,17 @@ def fill(argv: Sequence[Word], values: Values) -> tuple[str, ...]:
             for word in entry:
                 filled.extend(_fill_word(word, values))
     return tuple(filled)
+
+
+def can_fill(text: str, values: Values) -> bool:
+    """Whether every name in ``text`` has a value for this start."""
+    return all(_has_value(name, values) for name in names_in([text]))
+
+
+def is_one_name(text: str) -> bool:
+    """Whether ``text`` is one name in braces and nothing else."""
+    found = _MARK.fullmatch(text)
+    return found is not None and found[1] is not None
 
 
 def fill_text(text: str, values: Values) -> str:

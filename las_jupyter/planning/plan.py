@@ -27,7 +27,9 @@ from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_ports, offer_other
+from las_jupyter.planning.room import Values
 from las_jupyter.planning.users import choose_user
+from las_jupyter.resources.measured import memory_key
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
@@ -64,7 +66,12 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     mounts = _mounts(request, world, mode.mode)
     _model_decision(world, decisions)
     measured = check_model_size(world, decisions)
-    fitted = fit_model(request, world, gpus, limits, lower.names_taken(manifest, mode.mode), decisions)
+
+    def key(values: Values) -> str:
+        return _memory_key(request, world, mode.mode, ports, gpus, limits, values)
+
+    takes = lower.names_taken(manifest, mode.mode)
+    fitted = fit_model(request, world, gpus, limits, takes, decisions, lambda values: world.measured.get(key(values)))
     values = {**_values(request, world, mode.mode, ports, gpus), **fitted.values}
     spec = LaunchSpec(
         name=instance_name(request, manifest.name),
@@ -95,6 +102,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         api_path=manifest.interfaces.api_path,
         memory_promised=limits.memory or fitted.need,
         exposed=request.expose and bool(ports),
+        memory_key=key(fitted.values) if fitted.need else "",
         decisions=tuple(decisions),
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
@@ -110,13 +118,40 @@ def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
     What makes the server. A port, a context or a share of a GPU that was chosen for the user is no part of it: whoever
     asks again means the same server, whatever the first one found free.
     """
-    ports = spec.ports
-    if not request.port:
-        # Natively the inner port is the same number again; in a container it is the image's own and stays.
-        ports = tuple(port._replace(host=0, inner=0 if spec.mode is Mode.NATIVE else port.inner) for port in ports)
+    ports = spec.ports if request.port else _any_ports(spec.ports, spec.mode)
     values = _values(request, world, spec.mode, ports, spec.gpus)
     env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
     return fingerprint(spec._replace(ports=ports, argv=_argv(request, world, spec.mode, values, []), env=env))
+
+
+def _any_ports(ports: tuple[Port, ...], mode: Mode) -> tuple[Port, ...]:
+    """Natively the inner port is the same number again; in a container it is the image's own and stays."""
+    return tuple(port._replace(host=0, inner=0 if mode is Mode.NATIVE else port.inner) for port in ports)
+
+
+def _memory_key(
+    request: StartRequest,
+    world: World,
+    mode: Mode,
+    ports: tuple[Port, ...],
+    gpus: Gpus,
+    limits: Limits,
+    fitted: Values,
+) -> str:
+    """
+    What the memory of a server depends on: all that it is told, and which program and model.
+
+    Left out are the port, and the room for kept prompts, which is promised on top of what was measured.
+    """
+    fitted = {name: value for name, value in fitted.items() if name != "prompt_cache_mib"}
+    manifest, engine, model = world.entry.manifest, world.engine, world.model
+    values = {**_values(request, world, mode, _any_ports(ports, mode), gpus), **fitted}
+    program = engine.version if mode is Mode.NATIVE and engine else None
+    image = lower.container_spec(manifest, gpus.vendor).image if mode is Mode.CONTAINER else None
+    told = lower.argv(manifest, mode, values) + request.args
+    env = sorted({**lower.env(manifest, mode, values), **request.env}.items())
+    which = (model.path, model.size) if model else None
+    return memory_key(manifest.name, manifest.version, mode, program, image, which, told, env, gpus.ids, limits.memory)
 
 
 def _mode_question(request: StartRequest, world: World) -> ModeQuestion:

@@ -13,6 +13,8 @@ from las_jupyter.policy.rules import PolicyVerdict
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Entry
     from las_jupyter.resources.gguf_info import GgufFacts
+    from las_jupyter.resources.measured import Measurements
+    from las_jupyter.resources.safetensors_info import SafetensorsFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class ModelFile:
     size: int | None = None
     facts: GgufFacts | None = None
     parameters: int | None = None
+    tensors: SafetensorsFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class World:
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
     are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
     ``container_engine`` the setting of that name. ``keepers`` says for each limit who would keep it for a native
-    server.
+    server. ``measured`` is what servers used before, by their memory key.
     """
 
     entry: Entry
@@ -107,3 +110,4 @@ class World:
     person: tuple[int, int] = (0, 0)
     container_engine: str = "auto"
     keepers: dict[str, str] = field(default_factory=dict)
+    measured: Measurements = field(default_factory=dict)

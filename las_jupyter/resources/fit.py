@@ -8,6 +8,7 @@ be given back: a model that is read from disk for each word is not what anybody 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from las_jupyter.core.quantities import format_size
 from las_jupyter.resources.gguf_info import GgufFacts
 
 MIB = 2**20
-PROCESS_RAM = 150 * MIB  # gguf-parser's constant for the program, its libraries and the tokenizer
+PROCESS_RAM = 64 * MIB  # measured: the program and its libraries
+WORD_RAM = 400  # measured: the tokenizer's tables, for each word of the vocabulary
 DEVICE_VRAM = 250 * MIB  # the same for a CUDA context
 DEVICE_MARGIN = 1024 * MIB  # what llama.cpp's own --fit leaves free on each device
 PAD = 256  # llama.cpp pads the context to this with flash attention
@@ -98,9 +100,22 @@ def compute_bytes(facts: GgufFacts, context: int) -> int:
     return max(inner, outer) + 4 * UBATCH * _padded(context)
 
 
+def host_compute_bytes(facts: GgufFacts, shape: Shape) -> int:
+    """
+    The same by a processor, where memory that was reserved and never written is not used.
+
+    The scratch for the output is reserved for a whole batch, and one row a sequence is written. What a batch
+    writes between two layers was measured to be four times the formula's inner part at most.
+    """
+    inner = 4 * 4 * UBATCH * (1 + 4 * facts.embedding)
+    outer = 4 * shape.slots * (facts.embedding + facts.vocabulary)
+    return inner + outer + 4 * UBATCH * _padded(shape.context)
+
+
 def need_of(facts: GgufFacts, shape: Shape) -> Need:
     """What serving the model by the processor alone needs."""
-    return Need(facts.weights, cache_bytes(facts, shape), compute_bytes(facts, shape.context), PROCESS_RAM)
+    program = PROCESS_RAM + WORD_RAM * facts.vocabulary
+    return Need(facts.weights, cache_bytes(facts, shape), host_compute_bytes(facts, shape), program)
 
 
 def judge_fit(needed: int, free: int, margin: int) -> Verdict:
@@ -112,16 +127,21 @@ def judge_fit(needed: int, free: int, margin: int) -> Verdict:
 
 def largest_context(facts: GgufFacts, shape: Shape, room: int) -> int:
     """The largest context up to ``shape.context`` whose need is within ``room``; 0 when not even one block is."""
-    if need_of(facts, shape).total <= room:
-        return shape.context
-    low, high = 0, shape.context // PAD
+    return largest(shape.context, lambda context: need_of(facts, shape._replace(context=context)).total <= room)
+
+
+def largest(most: int, fits: Callable[[int], bool], step: int = PAD) -> int:
+    """``most``, or the largest multiple of ``step`` below it that ``fits``; 0 when none does."""
+    if fits(most):
+        return most
+    low, high = 0, most // step
     while low < high:
         middle = (low + high + 1) // 2
-        if need_of(facts, shape._replace(context=middle * PAD)).total <= room:
+        if fits(middle * step):
             low = middle
         else:
             high = middle - 1
-    return low * PAD
+    return low * step
 
 
 def device_need(facts: GgufFacts, shape: Shape, layers: int) -> int:
@@ -141,14 +161,7 @@ def device_need(facts: GgufFacts, shape: Shape, layers: int) -> int:
 
 def most_layers(facts: GgufFacts, shape: Shape, room: int) -> int:
     """How many layers can be on a GPU with ``room`` bytes."""
-    low, high = 0, facts.layers
-    while low < high:
-        middle = (low + high + 1) // 2
-        if device_need(facts, shape, middle) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return largest(facts.layers, lambda layers: device_need(facts, shape, layers) <= room, 1)
 
 
 def vllm_utilisation(total: int, free: int, margin: int = DEVICE_MARGIN) -> float | None:

@@ -35,6 +35,7 @@ from las_jupyter.core.wire import from_data
 from las_jupyter.limits.tree import boot_id, members, read_process
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.resources import vram
+from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime import kept_data
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
@@ -165,7 +166,7 @@ class Manager:
         if running.fingerprint == spec.fingerprint:
             return Started(running, reused=True)
         before = self.spec(spec.name)
-        ignored = {"fingerprint", "decisions", "owner", "log_dir", "format"}
+        ignored = {"fingerprint", "decisions", "owner", "log_dir", "format", "memory_promised", "memory_key"}
         differing = [
             field for field in spec._fields if field not in ignored and getattr(spec, field) != getattr(before, field)
         ]
@@ -261,12 +262,12 @@ class Manager:
     def usage(self, name: str) -> Usage | None:
         """What it uses now, or None when it does not run."""
         try:
-            data = ask(self.paths.socket(name), "usage").get("usage")
+            answer = ask(self.paths.socket(name), "usage")
         except LasError:
             return None
-        if not data:
-            return None
-        return from_data(Usage, data)._replace(vram=self._vram(name))
+        self._remember_memory(name)
+        data = answer.get("usage")
+        return from_data(Usage, data)._replace(vram=self._vram(name)) if data else None
 
     def _vram(self, name: str) -> int | None:
         """GPU memory of the tree, where a driver tells it; the supervisor itself carries no library for that."""
@@ -278,6 +279,18 @@ class Manager:
             return None
         above = snapshot.supervisor_pid if snapshot.mode is Mode.NATIVE else None
         return vram.vram_of({process.pid for process in members(snapshot.pid, above)}, held)
+
+    def _remember_memory(self, name: str) -> None:
+        """Keep the most memory it used, for the plans to come; what cannot be read or written is left."""
+        found = read_value(self.paths.state(name), Snapshot)
+        if found is None or not found.memory_peak:
+            return
+        try:
+            spec = self.spec(name)
+        except LasError:
+            return
+        if spec.memory_key and spec.fingerprint == found.fingerprint:
+            record_measurement(self.paths.state_dir, spec.memory_key, Measured(found.memory_peak, time.time()))
 
     def log(self, name: str, generation: int | None = None) -> LogReader:
         """The log of the last start, or of start number ``generation``."""
@@ -328,6 +341,7 @@ class Manager:
             return snapshot
         try:
             ask(self.paths.socket(name), "stop", grace=grace)
+            self._remember_memory(name)
         except SupervisorUnreachable as error:
             snapshot = self.snapshot(name)
             if snapshot.state.alive:
@@ -344,6 +358,7 @@ class Manager:
 
     def restart(self, name: str) -> Snapshot:
         """Stop it and start it again as it was; returns when it is launched."""
+        self._remember_memory(name)
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
             return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
@@ -389,6 +404,7 @@ class Manager:
     def _forget(self, name: str) -> None:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
+        self._remember_memory(name)
         # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
         lock = Lock(self.paths.lock(name))
         if not lock.acquire(wait=_END_WITHIN):

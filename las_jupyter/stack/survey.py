@@ -19,13 +19,17 @@ from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, Worl
 from las_jupyter.policy.load import load_policies
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
+from las_jupyter.resources.measured import Measured, Measurements, larger, read_measurements
 from las_jupyter.stack.strangers import answers_as
 from las_jupyter.state.paths import check_name
 
 if TYPE_CHECKING:
+    from las_jupyter.core.launch import LaunchSpec
+    from las_jupyter.core.snapshot import Snapshot
     from las_jupyter.manifests.catalog import Catalog
     from las_jupyter.manifests.schema import Manifest
     from las_jupyter.resources.gguf_info import GgufFacts
+    from las_jupyter.resources.safetensors_info import SafetensorsFacts
     from las_jupyter.runtime.manager import Manager
     from las_jupyter.settings.load import LoadedSettings
 
@@ -47,7 +51,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         machine=_machine(),
         backends=backends(settings),
         engine=_engine(manifest, request, settings),
-        model=_measured(_model(manifest, request, settings), policy),
+        model=_counted(_model(manifest, request, settings), policy),
         ports=owners,
         free_ports=ports.free_ports(_FREE_PORTS, claimed),
         lookalikes=_lookalikes(request, manifest, owners, claimed),
@@ -67,8 +71,18 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         policy=policy,
         person=(os.getuid(), os.getgid()),
         container_engine=str(settings.runtime.container_engine),
+        measured=_measured(manager.paths.state_dir, running),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
+
+
+def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) -> Measurements:
+    """What is on file, and what those that run have used since."""
+    found = read_measurements(state_dir)
+    for snapshot, spec in running:
+        if snapshot.memory_peak:
+            found = larger(found, spec.memory_key, Measured(snapshot.memory_peak, snapshot.changed_at))
+    return found
 
 
 def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
@@ -180,15 +194,30 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
     found = locate(reference, settings.models.cache_dir)
     if isinstance(found, NeedsDownload):
         return ModelFile(text, found.target, reference.short_name, found.says, found.size)
-    return ModelFile(text, str(found.path), reference.short_name, size=found.size, facts=_facts(str(found.path)))
+    path = str(found.path)
+    return ModelFile(
+        text, path, reference.short_name, size=found.size, facts=_facts(path), tensors=_tensors(path, manifest)
+    )
 
 
-def _measured(model: ModelFile | None, policy: PolicyVerdict) -> ModelFile | None:
+def _tensors(path: str, manifest: Manifest) -> SafetensorsFacts | None:
+    """The same of a folder of safetensors, or of one such file."""
+    if manifest.model is None or manifest.model.kind != "safetensors":
+        return None
+    from las_jupyter.resources.safetensors_info import read_safetensors
+
+    try:
+        return read_safetensors(path)
+    except InvalidModel:
+        return None
+
+
+def _counted(model: ModelFile | None, policy: PolicyVerdict) -> ModelFile | None:
     """With its count of parameters, where a policy asks for it and the files are here."""
     if model is None or model.download is not None or policy.max_parameters is None:
         return model
     from las_jupyter.resources.gguf_info import all_parameters
-    from las_jupyter.resources.safetensors_info import count_parameters
+    from las_jupyter.resources.parameters import count_parameters
 
     if model.facts is not None:
         return replace(model, parameters=all_parameters(model.path, model.facts))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from las_jupyter.core import lifecycle
 from las_jupyter.core.launch import WATCHED_EVERY
 from las_jupyter.core.quantities import format_size
+from las_jupyter.core.snapshot import Usage
 from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import write_value
 from las_jupyter.state.paths import make_private
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from las_jupyter.supervisor.process import Supervisor
 
 _EVERY = 5.0
+_WORTH_SAYING = 1.01  # times the peak so far
+_FIRST_PEAK, _SLOWEST_PEAK = 1.0, 60.0  # asking costs the more the larger the module is
 
 
 class Keeping:
@@ -24,6 +27,7 @@ class Keeping:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self.ran_out = False
+        self._peak_every = _FIRST_PEAK
         supervisor.timers.set("keeping", _EVERY)
 
     def begin(self) -> None:
@@ -31,6 +35,8 @@ class Keeping:
         self.ran_out = False
         supervisor = self._supervisor
         supervisor.timers.set("logs", 0.0)
+        self._peak_every = _FIRST_PEAK
+        supervisor.timers.set("peak", _FIRST_PEAK)
         watched = supervisor.running.enforcement if supervisor.running else {}
         if watched.get("memory") == "watched":
             supervisor.timers.set("memory", WATCHED_EVERY["memory"])
@@ -40,7 +46,7 @@ class Keeping:
     def end(self) -> None:
         """It ended."""
         self.due_logs()  # its last words may have been many
-        self._supervisor.timers.drop("logs", "memory", "tasks")
+        self._supervisor.timers.drop("logs", "memory", "tasks", "peak")
 
     def due_keeping(self) -> None:
         """Look after our own files."""
@@ -60,13 +66,34 @@ class Keeping:
         if again is not None:
             self._supervisor.timers.set("logs", again)
 
+    def usage(self) -> Usage | None:
+        """What the module uses now; the most since it was ready is kept in its state."""
+        supervisor = self._supervisor
+        if supervisor.running is None:
+            return None
+        found = supervisor.running.usage()
+        snapshot = supervisor.record.snapshot
+        if snapshot.ready_at is not None and found.memory > _WORTH_SAYING * (snapshot.memory_peak or 0):
+            supervisor.record.change(memory_peak=found.memory)
+            supervisor.record.save(quietly=True)
+        return found
+
+    def due_peak(self) -> None:
+        """Look what a ready module uses: soon after it is ready, then ever more seldom."""
+        supervisor = self._supervisor
+        if supervisor.record.snapshot.ready_at is not None:
+            self.usage()
+            self._peak_every = min(_SLOWEST_PEAK, 2 * self._peak_every)
+        supervisor.timers.set("peak", self._peak_every)
+
     def due_memory(self) -> None:
         """Where no cgroup bounds the memory of the tree, we watch it ourselves."""
         supervisor = self._supervisor
         limit = supervisor.spec.limits.memory
         if supervisor.running is None or limit is None:
             return
-        used = supervisor.running.usage().memory
+        found = self.usage()
+        used = found.memory if found else 0
         if used > limit and supervisor.life.state is not ProcessState.STOPPING:
             self.ran_out = True
             told = f"it used {format_size(used)} of memory, more than its limit of {format_size(limit)}"

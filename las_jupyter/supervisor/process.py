@@ -224,9 +224,9 @@ class Supervisor:
         self._exit_status, self._insisting_since, self._cannot_end = None, None, False
         self.timers.drop("grace", "insist", "backoff")
         self.record.change(
-            generation=generation, started_at=now, ready_at=None, exit=None, next_restart_at=None, leftovers=(),
-            restarts=self.life.tries, health=Health(reason="starting"), pid=None, container_id=None, ref_token="",
-            image=None, fetching=None,
+            generation=generation, started_at=now, ready_at=None, memory_peak=None, exit=None, leftovers=(),
+            next_restart_at=None, restarts=self.life.tries, health=Health(reason="starting"), pid=None,
+            container_id=None, ref_token="", image=None, fetching=None,
         )  # fmt: skip
         self.launch_error = None
         try:
@@ -369,6 +369,8 @@ class Supervisor:
                 self.keeping.due_memory()
             case "tasks":
                 self.keeping.due_tasks()
+            case "peak":
+                self.keeping.due_peak()
             case _:
                 raise AssertionError(f"a timer {name} nobody serves")
 
@@ -423,6 +425,7 @@ class Supervisor:
             case "subscribe":
                 client.subscribed = True
             case "stop":
+                self.keeping.usage()  # the last chance to see what it used
                 grace = request.get("grace")
                 if isinstance(grace, (int, float)) and grace >= 0:
                     self._set_grace(float(grace))
@@ -430,7 +433,7 @@ class Supervisor:
             case "restart":
                 self.feed(lifecycle.RestartRequested("restart requested"))
             case "usage":
-                usage = self.running.usage() if self.running else None
+                usage = self.keeping.usage()
                 return {"ok": True, "usage": to_data(usage)}
             case other:
                 return {

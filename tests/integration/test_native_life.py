@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from native_house import House, house, lives
+from native_house import House, eventually, house, lives
 
 from las_jupyter.core.states import HealthState, ProcessState
+from las_jupyter.resources.measured import read_measurements
 
 __all__ = ["house"]
 
@@ -60,3 +61,24 @@ def test_a_restart_of_what_ended_starts_it_as_it_was(house: House) -> None:
     assert again.generation == 2
     assert house.manager.wait_ready("one").state is ProcessState.RUNNING
     assert house.log().startswith(b"same\n")
+
+
+def test_what_a_server_used_is_kept_for_the_plans_to_come(house: House) -> None:
+    house.manager.start(house.spec("ready_after=0.1", served=True, memory_key="fake with a habit"), {})
+    ready = house.manager.wait_ready("one", timeout=20)
+
+    usage = house.manager.usage("one")
+    house.manager.stop("one")
+
+    kept = read_measurements(house.paths.state_dir)["fake with a habit"]
+    assert usage and usage.memory <= kept.memory < 2 * usage.memory
+    assert kept.at >= (ready.ready_at or 0)
+    house.manager.remove("one")
+    assert read_measurements(house.paths.state_dir)
+
+
+def test_the_most_it_used_is_seen_though_nobody_asks(house: House) -> None:
+    house.start("says=same")
+
+    eventually(lambda: house.manager.snapshot("one").memory_peak, "its supervisor looks by itself")
+    assert house.manager.restart("one").memory_peak is None

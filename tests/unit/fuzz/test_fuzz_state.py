@@ -20,7 +20,7 @@ from las_jupyter.display.lists import events_table, health_table
 from las_jupyter.display.status import instance_card, instance_line, status_table
 from las_jupyter.models.gguf_check import check_gguf
 from las_jupyter.resources.gguf_info import all_parameters, read_gguf
-from las_jupyter.resources.safetensors_info import count_parameters
+from las_jupyter.resources.parameters import count_parameters
 from las_jupyter.runtime import kept_data
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.state.files import read_value

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from worlds import DOCKER, GIB, MODEL, NATIVE, a_world, an_entry
+from worlds import GIB, MODEL, a_world
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec
@@ -11,8 +13,9 @@ from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Mode, ProcessState
 from las_jupyter.planning.plan import decide
-from las_jupyter.planning.world import Engine, Machine, ModelFile, World
+from las_jupyter.planning.world import Machine, ModelFile, World
 from las_jupyter.resources.gguf_info import GgufFacts
+from las_jupyter.resources.measured import Measured
 
 MIB = 2**20
 # 5.0 GiB of weights and 128 KiB of cache a token: 16 GiB for its own 131,072 tokens.
@@ -134,29 +137,120 @@ def with_gpu(free: int, **changes: object) -> World:
     return a_world(**{**usual, **changes})
 
 
-def test_the_plan_says_how_many_layers_fit_on_the_gpu():
-    whole = told(decide(asked("-c", "8192", gpus=("0",)), with_gpu(23)), "fit")
-    part = told(decide(asked("-c", "8192", gpus=("0",)), with_gpu(5)), "fit")
-
-    assert whole is not None and whole.choice == "fits"
-    assert part is not None and "of 32 layers fit on the GPU" in part.reason
+def on_gpu(free: int, *args: str) -> StartPlan:
+    return decide(asked(*args, gpus=("0",)), with_gpu(free))
 
 
-def vllm(**changes: object) -> World:
-    engine = Engine(("/opt/vllm",), "0.33", "on PATH")
-    model = ModelFile("m", "/models/m", "m")
-    usual = {"entry": an_entry("vllm"), "engine": engine, "model": model, "backends": (NATIVE, DOCKER)}
-    return with_gpu(13, **{**usual, "ports": {8000: None}, **changes})
+def test_a_model_that_is_whole_on_the_gpu_is_given_no_number_of_layers():
+    plan = on_gpu(23, "-c", "8192")
+
+    fits = told(plan, "fit")
+    assert fits is not None and fits.choice == "fits" and "all 32 layers need" in fits.reason
+    assert "--n-gpu-layers" not in plan.spec.argv
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_vllm_claims_the_share_of_the_gpu_that_is_free(mode):
-    argv = decide(StartRequest("vllm", mode=mode, gpus=("0",)), vllm()).spec.argv
+def test_on_a_gpu_the_context_gives_way_before_the_layers():
+    plan = on_gpu(15)
 
-    assert argv[argv.index("--gpu-memory-utilization") + 1] == "0.50"
+    smaller = told(plan, "context")
+    assert smaller is not None and 4096 < int(smaller.choice) < 131072
+    assert "on the GPU; 15.0 GiB are free" in smaller.reason
+    assert plan.spec.argv[plan.spec.argv.index("--ctx-size") + 1] == smaller.choice
+    assert "--n-gpu-layers" not in plan.spec.argv
 
 
-def test_a_share_that_the_user_set_is_the_only_one():
-    argv = decide(StartRequest("vllm", gpus=("0",), args=("--gpu-memory-utilization=0.3",)), vllm()).spec.argv
+@pytest.mark.parametrize("args", [(), ("-c", "8192")], ids=["own context", "a context that was set"])
+def test_of_a_model_larger_than_the_gpu_the_layers_that_fit_go_there(args):
+    plan = on_gpu(5, *args)
 
-    assert [word for word in argv if "utilization" in word] == ["--gpu-memory-utilization=0.3"]
+    layers = told(plan, "GPU layers")
+    assert layers is not None and 0 < int(layers.choice) < 32
+    assert "of 32 layers fit on the GPU" in layers.reason
+    assert plan.spec.argv[plan.spec.argv.index("--n-gpu-layers") + 1] == layers.choice
+
+
+@pytest.mark.parametrize("word", ["31", "99", "all"])
+def test_layers_that_were_set_are_only_judged(word):
+    plan = on_gpu(5, "-c", "8192", "-ngl", word)
+
+    fits = told(plan, "fit")
+    assert fits is not None and ", enough for " in fits.reason
+    assert "does not fit on the GPU as you asked" in plan.warnings[0]
+    assert "--n-gpu-layers" not in plan.spec.argv and plan.spec.argv[-2:] == ("-ngl", word)
+
+
+def after_a_start(world: World, memory: int, *args: str) -> World:
+    key = decide(asked(*args, overcommit=True), world).spec.memory_key
+    assert key
+    return dataclasses.replace(world, measured={key: Measured(memory, 1.7e9)})
+
+
+def test_what_was_measured_goes_before_the_estimate_and_both_are_shown():
+    plan = decide(asked("-c", "8192"), after_a_start(with_memory(64, 60), 5 * GIB, "-c", "8192"))
+
+    fits = told(plan, "fit")
+    assert fits is not None
+    assert fits.reason.startswith("5.0 GiB, measured on 2023-11-1")
+    assert "the estimate said 6." in fits.reason and " %)" in fits.reason
+    assert plan.spec.memory_promised == 5 * GIB + 1024 * MIB  # and the prompts it may keep
+
+
+def test_a_start_that_an_estimate_would_refuse_is_made_when_it_was_measured_to_fit():
+    with pytest.raises(PlanRefused):
+        decide(asked("-c", "65536"), with_memory(12, 11))
+
+    plan = decide(asked("-c", "65536"), after_a_start(with_memory(12, 11), 9 * GIB, "-c", "65536"))
+    fits = told(plan, "fit")
+    assert fits is not None and fits.choice == "fits"
+
+
+def test_a_context_of_its_own_that_was_measured_to_fit_is_not_made_smaller():
+    world = with_memory(64, 60)
+    measured = after_a_start(world, 14 * GIB).measured
+
+    plan = decide(asked(), dataclasses.replace(with_memory(20, 18), measured=measured))
+    assert told(plan, "context") is None
+
+
+@pytest.mark.parametrize(
+    ("args", "changes"),
+    [(("-c", "4096"), {}), (("-c", "8192", "-ctk", "q8_0"), {}), (("-c", "8192"), {"memory": 20 * GIB})],
+    ids=["another context", "another argument", "a limit"],
+)
+def test_a_measurement_holds_for_the_same_server_only(args, changes):
+    world = after_a_start(with_memory(64, 60), 5 * GIB, "-c", "8192")
+
+    fits = told(decide(asked(*args, **changes), world), "fit")
+    assert fits is not None and "measured" not in fits.reason
+
+
+def test_a_measurement_holds_for_another_port_and_another_name():
+    world = after_a_start(with_memory(64, 60), 5 * GIB, "-c", "8192")
+
+    fits = told(
+        decide(asked("-c", "8192", port=9000, name="other"), dataclasses.replace(world, ports={9000: None})), "fit"
+    )
+    assert fits is not None and "measured" in fits.reason
+
+
+@pytest.mark.parametrize(
+    ("free", "args", "kept"),
+    [(60, ("-c", "4096"), "512"), (60, ("-c", "256"), "256"), (60, (), "1024"), (6, ("-c", "4096"), "0")],
+    ids=["one context", "a little at least", "a gibibyte at most", "none where there is no room"],
+)
+def test_prompts_are_kept_in_a_part_of_what_is_left_and_not_in_the_engines_own_8_gib(free, args, kept):
+    plan = decide(asked(*args), with_memory(64, free))
+
+    said = told(plan, "kept prompts")
+    assert said is not None and said.choice == f"{kept} MiB"
+    assert plan.spec.env["LLAMA_ARG_CACHE_RAM"] == kept
+
+
+def test_the_prompts_that_may_be_kept_are_promised():
+    ours = decide(asked("-c", "4096"), with_memory(64, 60)).spec.memory_promised or 0
+    none = decide(asked("-c", "4096", "--cache-ram", "0"), with_memory(64, 60)).spec.memory_promised or 0
+    many = decide(asked("-c", "4096", env={"LLAMA_ARG_CACHE_RAM": "2048"}), with_memory(64, 60)).spec
+
+    assert ours - none == 512 * MIB
+    assert (many.memory_promised or 0) - none == 2048 * MIB and many.env["LLAMA_ARG_CACHE_RAM"] == "2048"
+    assert told(decide(asked("--cache-ram", "0"), with_memory(64, 60)), "kept prompts") is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from las_jupyter.resources.gguf_info import all_parameters, read_gguf
-from las_jupyter.resources.safetensors_info import count_parameters
+from las_jupyter.resources.parameters import count_parameters
 
 
 def a_gguf(path: Path, width: int, *, parts: int = 1) -> Path:
