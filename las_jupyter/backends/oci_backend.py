@@ -32,7 +32,10 @@ from las_jupyter.limits.tree import members
 
 _INITS = ("docker-init", "tini", "catatonit", "podman-init")
 _FIRST_WORDS = 3.0
-_NO_PROGRAM = re.compile(r"(?:tini|catatonit).*?(?:exec (\S+) failed|failed to exec \S+): (.*)")
+_WORDS_LATE = 0.5
+_NEWS_LATE = 0.3
+# Podman may tell the second half of catatonit's line alone.
+_NO_PROGRAM = re.compile(r"(?:tini.*?exec (\S+) failed|failed to exec pid1): (.*)")
 
 
 class CollectingEngine(Engine, Protocol):
@@ -180,30 +183,34 @@ def _begun(engine: Engine, container: str, spec: LaunchSpec) -> ContainerFacts:
 
     The init that forwards signals runs first, so a program that does not exist is no error of the engine's start.
     """
-    deadline = time.monotonic() + _FIRST_WORDS
+    begun, unseen_at = time.monotonic(), float("inf")
     while True:
         facts = engine.inspect(container)
+        now = time.monotonic()
         if facts is None:
             raise EngineError("its container was removed while it started")
         if facts.over:
             if facts.exit_code in (1, 126, 127):  # catatonit says 1
                 _refuse_missing_program(engine, container, spec)
             return facts
-        if facts.status == "running" and _past_init(facts):
+        if now - begun >= _FIRST_WORDS:
             return facts
-        if time.monotonic() >= deadline:
+        if facts.status == "running" and not is_of_container(facts.pid, facts.id):
+            # It runs on another machine, where nothing is seen; or it has ended, and the engine says so in a moment.
+            unseen_at = min(unseen_at, now)
+            if now - unseen_at >= _NEWS_LATE:
+                return facts
+        elif facts.status == "running" and _past_init(facts):
             return facts
         time.sleep(0.01)
 
 
 def _past_init(facts: ContainerFacts) -> bool:
-    if not is_of_container(facts.pid, facts.id):
-        return True  # on another machine: nothing can be seen
     return any(each.name not in _INITS and each.name != "runc:[2:INIT]" for each in members(facts.pid))
 
 
 def _refuse_missing_program(engine: Engine, container: str, spec: LaunchSpec) -> None:
-    match = _NO_PROGRAM.search(engine.tail(container))
+    match = _NO_PROGRAM.search(_last_words(engine, container))
     if match:
         program = match[1] or (spec.argv[0] if spec.argv else "its entrypoint")
         raise LaunchFailed(
@@ -211,6 +218,16 @@ def _refuse_missing_program(engine: Engine, container: str, spec: LaunchSpec) ->
             cause=f"{program} in the image {spec.container.image if spec.container else ''}: {match[2].strip()}",
             remedy="correct launch.container.argv or the image in the manifest",
         )
+
+
+def _last_words(engine: Engine, container: str) -> str:
+    """What it wrote before its end; an engine may know of the end before it has the words."""
+    deadline = time.monotonic() + _WORDS_LATE
+    while True:
+        told = engine.tail(container)
+        if told or time.monotonic() >= deadline:
+            return told
+        time.sleep(0.02)
 
 
 def _remove_quietly(engine: Engine, container: str) -> None:
