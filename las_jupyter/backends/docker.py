@@ -38,6 +38,7 @@ from las_jupyter.core.launch import Gpus
 
 _PATIENCE = 60.0
 _QUICK = 1.5
+_LOOK = 10.0
 _PROBE_POLL = 0.03
 # Engines before 25 repeat and lose lines of a follower whenever they rotate, so only newer ones get a bound.
 _ROTATES_WELL = (1, 44)
@@ -48,6 +49,7 @@ class DockerEngine:
     """One Docker engine. Thread-safe as far as ``requests`` is: every thread takes a client of its own."""
 
     name = "docker"
+    look_every = 10.0
 
     def __init__(self, endpoint: str | None = None) -> None:
         self.endpoint = endpoint or current_endpoint()
@@ -188,7 +190,7 @@ class DockerEngine:
             api.start(container)
 
     def inspect(self, container: str) -> ContainerFacts | None:
-        with self._api() as api:
+        with self._api(_LOOK) as api:
             try:
                 told = api.inspect_container(container)
             except errors.NotFound:

@@ -164,6 +164,9 @@ class FakeRunning:
     def owns_listener(self, port: int) -> bool | None:
         return None
 
+    def out_of_touch(self) -> str | None:
+        return None
+
     def engine_health(self) -> Health | None:
         return None
 

@@ -232,6 +232,9 @@ class NativeRunning:
     def engine_health(self) -> Health | None:
         return None
 
+    def out_of_touch(self) -> str | None:
+        return None
+
     def run_probe(self, argv: tuple[str, ...], timeout: float) -> int | None:
         if self._probe is None:
             self._probe = _Probe(argv, self._env, timeout)

@@ -126,6 +126,8 @@ class Engine(Protocol):
 
     name: str
     endpoint: str
+    look_every: float
+    """Seconds between two looks at a container whose end the kernel tells: for what only the engine knows."""
 
     def why_unavailable(self) -> Unavailable | None:
         """None when it answers; within two seconds."""

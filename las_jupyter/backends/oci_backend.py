@@ -103,7 +103,7 @@ class OciBackend:
         return OciRunning(
             engine, facts, f"{start}@{engine.endpoint}", Sink(files.log_path, files.log_fd),
             enforcement=_enforcement(engine, spec),
-            health_every=min(spec.live.every, 2.0) if image and image.health and not own_probe else None,
+            health_every=spec.live.every if image and image.health and not own_probe else None,
             image=image.name if image else None,
         )  # fmt: skip
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from las_jupyter.backends.oci_backend import CollectingEngine
     from las_jupyter.backends.oci_logs import Collector, Sink
 
-_LOOK_EVERY = 2.0
+_LOOK_BLIND = 1.0
 _LOOK_SOON = 0.02
 _RETRY = 0.3
+_FIRST_WORD = 1.0
 _TIMED_OUT = 124
 _HEALTH = {"healthy": HealthState.HEALTHY, "unhealthy": HealthState.UNHEALTHY}
 
@@ -120,7 +121,17 @@ class OciRunning:
         return None
 
     def engine_health(self) -> Health | None:
-        return self._health if self._health_every is not None else None
+        lost = self.out_of_touch()
+        if lost is not None:
+            return Health(HealthState.UNKNOWN, lost)
+        if self._health_every is not None:
+            return self._health
+        return Health(HealthState.HEALTHY, f"{self._engine.name} says that it runs, and no probe is declared")
+
+    def out_of_touch(self) -> str | None:
+        if not self._lost_touch:
+            return None
+        return f"{self._engine.name} does not answer; the container ran when it last did"
 
     def run_probe(self, argv: tuple[str, ...], timeout: float) -> int | None:
         if self._exit is not None:
@@ -179,8 +190,8 @@ class OciRunning:
             self._wait()
             status = self._look()
             if self._health_every is not None and status is None and time.monotonic() >= health_at:
-                health_at = time.monotonic() + self._health_every
                 self._ask_health()
+                health_at = time.monotonic() + self._until_health(self._health_every)
         if status is None:
             return
         self._collector.finish()
@@ -193,10 +204,17 @@ class OciRunning:
         """Until the process ends, somebody wakes us, or it is time to look whether the engine still has it."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        every = _LOOK_SOON if self._ending and not self._lost_touch else _RETRY
-        if self._pidfd is not None and not self._lost_touch:
+        if self._lost_touch:
+            every = _RETRY
+        elif self._ending:
+            every = _LOOK_SOON
+        elif self._pidfd is None:
+            every = _LOOK_BLIND
+        else:
             poll.register(self._pidfd, select.POLLIN)
-            every = _LOOK_EVERY
+            every = self._engine.look_every
+        if self._health_every is not None:
+            every = min(every, self._until_health(self._health_every))
         for fd, _ in poll.poll(every * 1000):
             if fd == self._wake:
                 os.eventfd_read(self._wake)
@@ -210,17 +228,22 @@ class OciRunning:
             facts = self._engine.inspect(self._facts.id)
         except EngineUnreachable:
             self._lost_touch = True
-            self._health = Health(HealthState.UNKNOWN, f"{self._engine.name} does not answer", None, time.time())
             return None
         except EngineError:
             return None
         ended = exit_status(facts, restarted=self._lost_touch, name=self._engine.name, insisted=self._insisted)
         if ended is None and facts is not None:
             if (facts.pid and facts.pid != self._facts.pid) or self._lost_touch:
+                if self._pidfd is not None:
+                    os.close(self._pidfd)
                 self._pidfd, self._ending = _pidfd(facts), False
             self._lost_touch = False
             self._facts = facts
         return ended
+
+    def _until_health(self, usual: float) -> float:
+        """Somebody waits for the first word; later ones cost Podman a process each."""
+        return min(usual, _FIRST_WORD) if self._health.state is HealthState.UNKNOWN else usual
 
     def _ask_health(self) -> None:
         try:

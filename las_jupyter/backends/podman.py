@@ -48,6 +48,7 @@ class PodmanEngine:
 
     name = "podman"
     endpoint = "podman"
+    look_every = 60.0  # each look is a process of tens of milliseconds, and there is no service that could go away
 
     def __init__(self) -> None:
         self._containers = ""

@@ -127,7 +127,10 @@ class Running(Protocol):
         """Whether the socket listening on 127.0.0.1:``port`` is of this tree; None when it cannot be told."""
 
     def engine_health(self) -> Health | None:
-        """What the engine's own health check says, or None where there is none."""
+        """What the engine says of it where no probe is declared, or None where there is no engine to say it."""
+
+    def out_of_touch(self) -> str | None:
+        """A clause saying that its engine does not answer now, so that a no may be the engine's and not its own."""
 
     def run_probe(self, argv: tuple[str, ...], timeout: float) -> int | None:
         """

@@ -194,6 +194,9 @@ class Watching:
 
     def _answered_after(self, answer: Answer) -> None:
         supervisor, before = self._supervisor, self._belief
+        lost = supervisor.running.out_of_touch() if supervisor.running else None
+        if lost is not None and answer.word is not Word.YES:
+            answer = Answer(Word.LOADING, lost)  # a dead engine's ports are dead: nobody can tell how the server is
         self._belief = judge(before, answer, supervisor.spec.live)
         supervisor.timers.set("live", supervisor.spec.live.every)
         if self._belief.state is before.state:
