@@ -18,7 +18,7 @@ class Scanner:
         self._rest = b""
         self._patterns = {pattern: re.compile(pattern.encode()) for pattern in patterns}
         self._seen: list[str] = []
-        self.last_line = ""
+        self.last_line = b""
 
     @property
     def offset(self) -> int:
@@ -61,7 +61,7 @@ class Scanner:
 
     def _look(self, line: bytes) -> None:
         if line.strip():
-            self.last_line = line.decode(errors="replace").strip()[:200]
+            self.last_line = line
         for pattern, compiled in self._patterns.items():
             if pattern not in self._seen and compiled.search(line):
                 self._seen.append(pattern)

@@ -13,18 +13,26 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+from las_jupyter.logs.shown import HIDDEN, without_colours
+
 _LONGEST_LOOKED_AT = 1024 * 1024
 _RARE = 512
 
 
 class Finder:
-    """Finds lines that match ``pattern``. Raises ``re.error``."""
+    """
+    Finds lines that match ``pattern`` as ``shown`` shows them. Raises ``re.error``.
 
-    def __init__(self, pattern: str) -> None:
+    What is hidden is not searched: which lines a pattern finds would tell it, guess by guess.
+    """
+
+    def __init__(self, pattern: str, shown: Callable[[bytes], str]) -> None:
         self._wanted = re.compile(pattern)
         self._folded = bool(self._wanted.flags & re.IGNORECASE)
         self._texts = [text.encode() for text in required(pattern)]
-        self._sure = self._texts == [pattern.encode()]
+        if any(text in HIDDEN.lower().encode() for text in self._texts):
+            self._texts = []  # shown where the bytes may not have it
+        self._shown = shown
 
     def lines(self, data: bytes, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The matching lines of ``data`` between two beginnings of lines."""
@@ -32,7 +40,7 @@ class Finder:
         if begin >= end:
             return
         for line in self._candidates(data, begin, end):
-            if self._sure or self._wanted.search(line[:_LONGEST_LOOKED_AT].decode(errors="replace")):
+            if self._wanted.search(without_colours(self._shown(line[:_LONGEST_LOOKED_AT]))):
                 yield line
 
     def _candidates(self, data: bytes, begin: int, end: int) -> Iterator[bytes]:
