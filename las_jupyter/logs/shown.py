@@ -120,7 +120,7 @@ def _secret(plain: bytes) -> _Secret:
 def _spelled(character: str) -> bytes:
     """A pattern for every way to write one character."""
     raw = character.encode(errors="replace")
-    ways = {
+    ways: set[bytes] = {
         re.escape(raw),
         b"(?i:" + b"".join(b"%%%02x" % byte for byte in raw) + b")",
         b"(?i:" + re.escape(_json_unicode(character)) + b")",
@@ -129,7 +129,7 @@ def _spelled(character: str) -> bytes:
     }
     if character == " ":
         ways.add(rb"\+")
-    return b"(?:" + b"|".join(sorted(ways, key=lambda way: -len(way))) + b")"
+    return b"(?:" + b"|".join(sorted(ways, reverse=True)) + b")"
 
 
 def _json_unicode(character: str) -> bytes:

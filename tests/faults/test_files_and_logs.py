@@ -103,6 +103,18 @@ def test_36_a_deleted_log_is_said_so_and_can_still_be_read(house: House) -> None
     assert lives(snapshot.pid)
 
 
+def test_35_after_a_lost_state_a_number_means_its_newest_start(house: House) -> None:
+    house.start("says=before")
+    house.manager.stop("one")
+    eventually(lambda: not house.processes(), "its supervisor ended")
+    shutil.rmtree(house.paths.instance("one"))
+
+    snapshot = house.start("says=after")
+
+    assert house.manager.log("one", snapshot.generation).path == snapshot.log_path
+    assert "after" in house.manager.log("one", 1).tail()
+
+
 def test_37_a_deleted_log_folder_is_no_trouble_for_the_next_start(house: House) -> None:
     house.start()
     shutil.rmtree(house.paths.logs("one"))
