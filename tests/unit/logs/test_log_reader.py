@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from las_jupyter.core.launch import LogRule
-from las_jupyter.logs import index, reader
+from las_jupyter.logs import index, reader, search
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.logs.search import required
 from las_jupyter.logs.writer import LogStore
 
-LINES = st.lists(st.text("abc ", max_size=12), max_size=60)
+LINES = st.lists(st.text("abcB ", max_size=12), max_size=60)
 
 
 def log_of(data: bytes) -> LogReader:
@@ -44,16 +44,17 @@ def test_the_tail_is_the_end_of_the_lines_wherever_blocks_meet(lines: list[str],
 
 
 @given(
-    lines=LINES, pattern=st.sampled_from(["a", "ab", "a+b", "^a", "c$", "a|b", "ab|cc", "", "(ab)+", "[ab]c"]),
-    limit=st.integers(1, 20), block=st.integers(1, 40),
+    lines=LINES, pattern=st.sampled_from(["a", "ab", "a+b", "^a", "c$", "a|b", "ab|cc", "", "(ab)+", "[ab]c", "(?i)AB", "(?i)bc|cca"]),
+    limit=st.integers(1, 20), block=st.integers(1, 40), rare=st.sampled_from([0, 512]),
 )  # fmt: skip
 def test_grep_gives_the_last_matching_lines_wherever_blocks_meet(
-    lines: list[str], pattern: str, limit: int, block: int
+    lines: list[str], pattern: str, limit: int, block: int, rare: int
 ):
     log = log_of("".join(f"{line}\n" for line in lines).encode())
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reader, "_SEARCHED_BLOCK", block)
+            patch.setattr(search, "_RARE", rare)  # 0: any byte counts as rare
             assert log.grep(pattern, limit) == [line for line in lines if re.search(pattern, line)][-limit:]
     finally:
         os.unlink(log.path)
