@@ -5,11 +5,11 @@ from __future__ import annotations
 import collections
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from las_jupyter.logs import holes, index
+from las_jupyter.logs.changes import Changes
 from las_jupyter.logs.search import Finder
 from las_jupyter.logs.shown import CONTEXT, Shown, fewer_states
 
@@ -145,16 +145,20 @@ class LogReader:
     def follow(self, offset: int | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Chunk]:
         """Chunks as they come, from ``offset`` or the end, until ``stop`` says so and all is read."""
         position = self.size if offset is None else offset
-        while True:
-            ending = stop()
-            chunk = self.read(position)
-            if chunk.next_offset > position:
-                position = chunk.next_offset
-                yield chunk
-            elif ending:
-                return
-            else:
-                time.sleep(0.1)
+        changes = Changes(self.path)
+        try:
+            while True:
+                ending = stop()
+                chunk = self.read(position)
+                if chunk.next_offset > position:
+                    position = chunk.next_offset
+                    yield chunk
+                elif ending:
+                    return
+                else:
+                    changes.wait()
+        finally:
+            changes.close()
 
     def _piece(self, offset: int, limit: int) -> tuple[int, bytes]:
         """Bytes from ``offset`` on and where they begin: later when the head is trimmed, also meanwhile."""
