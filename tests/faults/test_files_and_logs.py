@@ -247,7 +247,7 @@ def test_41_a_flood_longer_than_its_disk_is_kept_within_its_bound(tmp_path: Path
         log = house.manager.log("one")
         assert log.size == 400_000_003
         assert log.tail(2) == ["x" * 90 + " 03999999", "up"]
-        eventually(lambda: os.stat(snapshot.log_path).st_blocks * 512 <= 17 * 2**20, "it is trimmed")
+        eventually(lambda: Path(snapshot.log_path).stat().st_blocks * 512 <= 17 * 2**20, "it is trimmed")
         house.manager.stop("one")
 
 
