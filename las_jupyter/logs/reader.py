@@ -1,26 +1,24 @@
-"""Reading a log without reading all of it. Bytes on disk, text on display: escapes stripped and secrets hidden."""
+"""Reading a log without reading all of it. Bytes on disk; every text that leaves here went through ``shown``."""
 
 from __future__ import annotations
 
 import collections
 import itertools
 import os
-import re
-import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from las_jupyter.logs import holes, index
+from las_jupyter.logs.changes import Changes
 from las_jupyter.logs.search import Finder
+from las_jupyter.logs.shown import CONTEXT, Shown, fewer_states
 
 _BLOCK = 64 * 1024
 _BIG_BLOCK = 4 * 1024 * 1024
 _SEARCHED_BLOCK = 512 * 1024  # it stays in the processor's cache
 _LONGEST_LINE = 16 * 1024
+_LONGEST_HELD = _LONGEST_LINE + CONTEXT
 _LONGEST_JOINED = 64 * 1024 * 1024
-_HIDDEN = "‹hidden›"
-_TOKENS = re.compile(r"\b(?:hf_|sk-)[A-Za-z0-9_-]{12,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}")
-_ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|\x1b\[(?![0-9;]*m)[0-?]*[ -/]*[@-~]")
 
 
 class Chunk(NamedTuple):
@@ -37,7 +35,7 @@ class LogReader:
 
     def __init__(self, path: str, secrets: tuple[str, ...] = ()) -> None:
         self.path = path
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= 6)
+        self._shown = Shown(secrets)
 
     @property
     def size(self) -> int:
@@ -47,19 +45,22 @@ class LogReader:
         except OSError:
             return 0
 
-    def display(self, data: bytes) -> str:
-        """``data`` as it may be shown: replaced where it is not UTF-8, without escapes but colours, secrets hidden."""
-        text = _ESCAPES.sub("", data.decode(errors="replace"))
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return _TOKENS.sub(_HIDDEN, text)
-
     def read(self, offset: int, limit: int = _BLOCK) -> Chunk:
         """At most ``limit`` bytes from ``offset`` on, cut at a line's end where there is one."""
         begin, data = self._piece(offset, limit)
         if len(data) == limit and b"\n" in data:
             data = data[: data.rindex(b"\n") + 1]
-        return Chunk(begin, begin + len(data), self.display(data), begin - offset)
+        return Chunk(begin, begin + len(data), self._between(begin, data), begin - offset)
+
+    def _between(self, begin: int, data: bytes) -> str:
+        """``data`` as text, with regard to what is before and after it: a secret may lie across its edges."""
+        before = self._bytes(max(0, begin - CONTEXT), min(CONTEXT, begin))
+        before = before[before.rfind(b"\n") + 1 :]
+        whole = before + data
+        if not data.endswith(b"\n"):
+            whole += self._bytes(begin + len(data), CONTEXT).partition(b"\n")[0]
+        first, last = len(before), len(before) + len(data)
+        return fewer_states(self._shown.text(whole, first, last, ends=data.endswith(b"\n")))
 
     def tail(self, lines: int = 100) -> list[str]:
         """The last ``lines`` lines."""
@@ -74,8 +75,9 @@ class LogReader:
         return [self._line(line) for line in _split(b"".join(reversed(blocks)))[-lines:]]
 
     def _line(self, line: bytes) -> str:
-        cut = line[:_LONGEST_LINE].removesuffix(b"\r")
-        return self.display(cut) + (" …(cut)" if len(line) > _LONGEST_LINE else "")
+        cut = len(line) > _LONGEST_LINE
+        text = self._shown.line(line[:_LONGEST_HELD], ends=not cut)
+        return text[:_LONGEST_LINE] + " …(cut)" if cut else text
 
     def since(self, moment: float) -> list[str]:
         """
@@ -111,7 +113,7 @@ class LogReader:
                 yield self._line(rest + whole[0])
                 yield from (self._line(line) for line in whole[1:])
                 rest = b""
-            rest = (rest + after)[: _LONGEST_LINE + 1]
+            rest = (rest + after)[:_LONGEST_HELD]
             position, data = self._piece(position + len(data), _BIG_BLOCK)
         if rest:
             yield self._line(rest)
@@ -123,7 +125,7 @@ class LogReader:
         Read from the end, so that what is found soon is found fast; text that every match must contain is looked for
         before any line is looked at.
         """
-        finder = Finder(pattern)
+        finder = Finder(pattern, self._shown.line)
         found: list[bytes] = []
         position, head, rest = self.size, self.head, b""
         while position > head and len(found) < limit:
@@ -143,16 +145,20 @@ class LogReader:
     def follow(self, offset: int | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Chunk]:
         """Chunks as they come, from ``offset`` or the end, until ``stop`` says so and all is read."""
         position = self.size if offset is None else offset
-        while True:
-            ending = stop()
-            chunk = self.read(position)
-            if chunk.next_offset > position:
-                position = chunk.next_offset
-                yield chunk
-            elif ending:
-                return
-            else:
-                time.sleep(0.1)
+        changes = Changes(self.path)
+        try:
+            while True:
+                ending = stop()
+                chunk = self.read(position)
+                if chunk.next_offset > position:
+                    position = chunk.next_offset
+                    yield chunk
+                elif ending:
+                    return
+                else:
+                    changes.wait()
+        finally:
+            changes.close()
 
     def _piece(self, offset: int, limit: int) -> tuple[int, bytes]:
         """Bytes from ``offset`` on and where they begin: later when the head is trimmed, also meanwhile."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 _PIECE = 256 * 1024
 _LONGEST_LINE = 16 * 1024
+_LONGEST_LOOK = 0.05
 
 
 class Scanner:
@@ -18,7 +20,7 @@ class Scanner:
         self._rest = b""
         self._patterns = {pattern: re.compile(pattern.encode()) for pattern in patterns}
         self._seen: list[str] = []
-        self.last_line = ""
+        self.last_line = b""
 
     @property
     def offset(self) -> int:
@@ -31,11 +33,17 @@ class Scanner:
         return self._seen[-1] if self._seen else None
 
     def seen(self, pattern: str) -> bool:
-        """Whether a line matched ``pattern``, which need not have been named before."""
+        """
+        Whether a line matched ``pattern``, which need not have been named before.
+
+        Reads on for a twentieth of a second at most: a flood must neither hide the line for long nor hold us up.
+        """
         if pattern not in self._patterns:
             self._patterns[pattern] = re.compile(pattern.encode())
             self._offset, self._rest = 0, b""
-        self.advance()
+        end = time.monotonic() + _LONGEST_LOOK
+        while pattern not in self._seen and self.advance() and time.monotonic() < end:
+            pass
         return pattern in self._seen
 
     def advance(self) -> bool:
@@ -61,7 +69,7 @@ class Scanner:
 
     def _look(self, line: bytes) -> None:
         if line.strip():
-            self.last_line = line.decode(errors="replace").strip()[:200]
+            self.last_line = line
         for pattern, compiled in self._patterns.items():
             if pattern not in self._seen and compiled.search(line):
                 self._seen.append(pattern)

@@ -63,7 +63,7 @@ class LogStore:
     def tick(self) -> float | None:
         """Write down how far the log is and trim it; seconds until it wants to be called again."""
         if not self._path:  # another supervisor began it
-            self._current((self._logs() or [""])[-1])
+            self._current((logs_of(self.folder) or [""])[-1])
         try:
             size = os.stat(self._path).st_size
         except OSError:
@@ -101,7 +101,7 @@ class LogStore:
     def _bound(self, size: int) -> None:
         if size > self._kept() and self.problem is None:
             self._trim(size)
-        if sum(_used(path) for path in self._logs()) > self.rule.total_bytes:
+        if sum(_used(path) for path in logs_of(self.folder)) > self.rule.total_bytes:
             self._forget_old()
 
     def _trim(self, size: int) -> None:
@@ -139,7 +139,7 @@ class LogStore:
 
     def _forget_old(self) -> None:
         """Remove the oldest logs above the number and the bytes to keep, never the current one."""
-        older = [path for path in self._logs() if path != self._path]
+        older = [path for path in logs_of(self.folder) if path != self._path]
         room = self.rule.total_bytes - _used(self._path)
         for kept, path in enumerate(reversed(older), 2):
             room -= _used(path)
@@ -150,14 +150,15 @@ class LogStore:
                     except OSError:
                         pass
 
-    def _logs(self) -> list[str]:
-        """Every log of this instance, the oldest first."""
-        try:
-            names = os.listdir(self.folder)
-        except OSError:
-            return []
-        starts = [name for name in names if name.endswith(".log") and name.count("-") and name.split("-")[0].isdigit()]
-        return [os.path.join(self.folder, name) for name in sorted(starts, key=_age)]
+
+def logs_of(folder: str) -> list[str]:
+    """Every log of the instance whose logs are in ``folder``, the oldest first."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    starts = [name for name in names if name.endswith(".log") and name.count("-") and name.split("-")[0].isdigit()]
+    return [os.path.join(folder, name) for name in sorted(starts, key=_age)]
 
 
 def _age(name: str) -> tuple[str, int, int, str]:

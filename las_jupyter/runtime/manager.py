@@ -34,6 +34,7 @@ from las_jupyter.core.states import Lifetime, Mode, ProcessState
 from las_jupyter.core.wire import from_data
 from las_jupyter.limits.tree import boot_id, members, read_process
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.logs.writer import logs_of
 from las_jupyter.resources import vram
 from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime import kept_data
@@ -297,11 +298,10 @@ class Manager:
         path = self.snapshot(name).log_path
         if generation is not None:
             folder = self.paths.logs(name)
-            found = [entry for entry in sorted(os.listdir(folder)) if entry.startswith(f"{generation:04d}-")]
-            logs = [entry for entry in found if entry.endswith(".log")]
+            logs = [path for path in logs_of(folder) if os.path.basename(path).startswith(f"{generation:04d}-")]
             if not logs:
                 raise NoSuchInstance(f"{name} has no log of start {generation}.", remedy=f"%las events {name}")
-            path = os.path.join(folder, logs[0])
+            path = logs[-1]  # the same number was given before when the state was lost in between
         return LogReader(path, tuple(self.secrets(name).values()))
 
     # ---- waiting and commanding

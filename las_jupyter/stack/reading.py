@@ -12,6 +12,7 @@ from las_jupyter.core.quantities import parse_duration
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.text import LogText
 from las_jupyter.display.words import plain, short
+from las_jupyter.logs.shown import last_state
 from las_jupyter.stack.rooms import Manager
 
 TAIL_LINES = 100
@@ -116,6 +117,6 @@ def _lines(chunks: Iterator[Any]) -> Iterator[str]:
     rest = ""
     for chunk in chunks:
         *whole, rest = (rest + chunk.text).split("\n")
-        yield from (plain(line) for line in whole)
+        yield from (plain(last_state(line)) for line in whole)
     if rest:
-        yield plain(rest)
+        yield plain(last_state(rest))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ASK_SLOWER_AFTER = 20.0
 _SLOWER = 0.1
+_LAST_WORDS = 200
 _LOOK_FOR_PROGRESS_EVERY = 1.0
 _NAME_STRANGER_EVERY = 2.0
 _STARTING_TIMERS = ("ready", "progress", "limit")
@@ -246,4 +247,11 @@ class Watching:
             pass
         phase = self._supervisor.record.snapshot.health.phase
         doing = f", while {phase}" if phase else ""
-        self._supervisor.feed(lifecycle.Stalled(f"{why}{doing}; {last_words(self._scanner.last_line)}"))
+        self._supervisor.feed(lifecycle.Stalled(f"{why}{doing}; {last_words(self._last_line())}"))
+
+    def _last_line(self) -> str:
+        # Rarely needed, and every supervisor would pay for it.
+        from las_jupyter.logs.shown import Shown, without_colours
+
+        secrets = tuple(self._supervisor.secrets.values())
+        return without_colours(Shown(secrets).line(self._scanner.last_line, ends=False)).strip()[:_LAST_WORDS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from native_house import House, eventually, lives
 
 from las_jupyter.core.errors import LasError, LaunchFailed
+from las_jupyter.core.launch import LogRule
 from las_jupyter.core.states import ProcessState
 from las_jupyter.runtime.manager import Manager
 from las_jupyter.state.files import move_aside
@@ -103,6 +105,18 @@ def test_36_a_deleted_log_is_said_so_and_can_still_be_read(house: House) -> None
     assert lives(snapshot.pid)
 
 
+def test_35_after_a_lost_state_a_number_means_its_newest_start(house: House) -> None:
+    house.start("says=before")
+    house.manager.stop("one")
+    eventually(lambda: not house.processes(), "its supervisor ended")
+    shutil.rmtree(house.paths.instance("one"))
+
+    snapshot = house.start("says=after")
+
+    assert house.manager.log("one", snapshot.generation).path == snapshot.log_path
+    assert "after" in house.manager.log("one", 1).tail()
+
+
 def test_37_a_deleted_log_folder_is_no_trouble_for_the_next_start(house: House) -> None:
     house.start()
     shutil.rmtree(house.paths.logs("one"))
@@ -113,18 +127,26 @@ def test_37_a_deleted_log_folder_is_no_trouble_for_the_next_start(house: House) 
     assert house.log() == b"up\n"
 
 
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of ``size`` at ``folder``."""
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("native: mounting a small disk needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 600 KB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600k,mode=700", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("native: mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small", "600k") as folder:
+        yield folder
 
 
 def fill(folder: Path) -> Path:
@@ -204,15 +226,29 @@ def test_40_a_log_folder_that_cannot_be_written_fails_the_start_with_its_path(ho
 
 
 def test_41_a_flood_costs_the_supervisor_nothing(house: House) -> None:
-    before = house.start("flood=20000000")
+    before = house.start("flood=120000000")
 
     found = Path(f"/proc/{before.supervisor_pid}/status").read_text()
 
     rss = next(int(line.split()[1]) for line in found.splitlines() if line.startswith("VmHWM"))
     assert rss < 30_000
     data = house.log()
-    assert data.count(b"\n") == 200_001
+    assert data.count(b"\n") == 1_200_001
     assert data.startswith(b"x" * 90 + b" 00000000\n")
+
+
+def test_41_a_flood_longer_than_its_disk_is_kept_within_its_bound(tmp_path: Path, house: House) -> None:
+    with mounted(tmp_path / "disk", "256m") as disk:
+        house.manager = Manager(StatePaths(house.paths.state_dir, str(disk)))
+        house.paths = house.manager.paths
+
+        snapshot = house.start("flood=400000000", logs=LogRule(start_bytes=16 * 2**20))
+
+        log = house.manager.log("one")
+        assert log.size == 400_000_003
+        assert log.tail(2) == ["x" * 90 + " 03999999", "up"]
+        eventually(lambda: Path(snapshot.log_path).stat().st_blocks * 512 <= 17 * 2**20, "it is trimmed")
+        house.manager.stop("one")
 
 
 def test_43_bytes_are_kept_as_they_were_written(house: House) -> None:

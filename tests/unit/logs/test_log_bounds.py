@@ -164,3 +164,21 @@ def test_a_quiet_log_is_looked_at_seldom_and_a_flood_often():
         os.close(fd)
 
         assert store.tick() == 0.05
+
+
+def test_where_no_hole_can_be_made_the_log_is_whole_and_it_is_said_that_it_grows(tmp_path: Path):
+    if subprocess.run(["mount", "-t", "ramfs", "ramfs", str(tmp_path)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        store = LogStore(str(tmp_path), LogRule(start_bytes=64 * 1024))
+        path, fd = store.open(1, STAMP)
+        os.write(fd, b"".join(b"%09d\n" % number for number in range(100_000)))
+        store.tick()
+        os.close(fd)
+
+        assert store.problem is not None
+        assert str(tmp_path) in store.problem
+        assert len(written(path)) == 100_000
+        assert LogReader(path).head == 0
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from las_jupyter.core.launch import LogRule
-from las_jupyter.logs import index, reader
+from las_jupyter.logs import index, reader, search
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.logs.search import required
 from las_jupyter.logs.writer import LogStore
 
-LINES = st.lists(st.text("abc ", max_size=12), max_size=60)
+LINES = st.lists(st.text("abcB ", max_size=12), max_size=60)
 
 
 def log_of(data: bytes) -> LogReader:
@@ -44,16 +46,19 @@ def test_the_tail_is_the_end_of_the_lines_wherever_blocks_meet(lines: list[str],
 
 
 @given(
-    lines=LINES, pattern=st.sampled_from(["a", "ab", "a+b", "^a", "c$", "a|b", "ab|cc", "", "(ab)+", "[ab]c"]),
-    limit=st.integers(1, 20), block=st.integers(1, 40),
+    lines=LINES,
+    pattern=st.sampled_from(["a", "ab", "a+b", "^a", "c$", "a|b", "ab|cc", "", "(ab)+", "[ab]c",
+                             "(?i)AB", "(?i)bc|cca"]),
+    limit=st.integers(1, 20), block=st.integers(1, 40), rare=st.sampled_from([0, 512]),
 )  # fmt: skip
 def test_grep_gives_the_last_matching_lines_wherever_blocks_meet(
-    lines: list[str], pattern: str, limit: int, block: int
+    lines: list[str], pattern: str, limit: int, block: int, rare: int
 ):
     log = log_of("".join(f"{line}\n" for line in lines).encode())
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reader, "_SEARCHED_BLOCK", block)
+            patch.setattr(search, "_RARE", rare)  # 0: any byte counts as rare
             assert log.grep(pattern, limit) == [line for line in lines if re.search(pattern, line)][-limit:]
     finally:
         os.unlink(log.path)
@@ -138,3 +143,44 @@ def test_the_tail_of_an_enormous_log_reads_only_its_end(tmp_path: Path):
     assert log.tail(2) == ["line 9998", "line 9999"]
     assert log.grep("^line 5$") == ["line 5"]
     assert log.read(0).trimmed > 10 * 2**30 - 65536
+
+
+def test_a_followed_line_shows_at_once_and_a_quiet_log_is_left_alone(tmp_path: Path):
+    path = tmp_path / "log"
+    path.touch()
+    looked: list[float] = []
+    chunks = LogReader(str(path)).follow(stop=lambda: looked.append(time.monotonic()) is not None)
+    delays: list[float] = []
+
+    def write() -> None:
+        for number in range(4):
+            time.sleep(0.25)
+            with path.open("ab") as file:
+                file.write(b"%f %d\n" % (time.monotonic(), number))
+        time.sleep(4)
+        with path.open("ab") as file:
+            file.write(b"%f last\n" % time.monotonic())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    for chunk in chunks:
+        seen = time.monotonic()
+        delays += [seen - float(line.split()[0]) for line in chunk.text.splitlines()]
+        if "last" in chunk.text:
+            break
+    writer.join()
+    chunks.close()  # type: ignore[attr-defined]
+
+    assert len(delays) == 5
+    assert sorted(delays)[2] < 0.02
+    assert len([moment for moment in looked if looked[-1] - 3.5 < moment < looked[-1] - 0.1]) <= 14
+
+
+def test_a_log_that_is_made_later_is_followed(tmp_path: Path):
+    path = tmp_path / "log"
+    chunks = LogReader(str(path)).follow(0)
+    timer = threading.Timer(0.3, lambda: path.write_bytes(b"late\n"))
+    timer.start()
+
+    assert next(chunks).text == "late\n"
+    timer.join()
