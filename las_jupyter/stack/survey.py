@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from las_jupyter.settings.load import LoadedSettings
 
 _FREE_PORTS = 4
+# A start finds out by itself that an engine is gone; that a lack was cured must be seen soon.
+_USE_LASTS, _LACK_LASTS = 10.0, 2.0
+_ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "PATH", "XDG_RUNTIME_DIR")
+_ENGINES: dict[tuple[str | None, ...], tuple[Backend, float]] = {}
 
 
 def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, manager: Manager) -> World:
@@ -107,26 +113,36 @@ def _backends(settings: LoadedSettings) -> tuple[Backend, ...]:
 
 
 def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
-    from las_jupyter.backends.table import BACKENDS, load_backend
-
     wanted = str(settings.runtime.container_engine)
-    order = [wanted] if wanted != "auto" else ["docker", "podman"]
     found = []
-    for name in order:
-        if name not in BACKENDS:
-            found.append(Backend(name, Mode.CONTAINER, "this version has no backend for it"))
-            continue
-        try:
-            lacking = load_backend(name).why_unavailable()
-        except LasError as error:
-            found.append(Backend(name, Mode.CONTAINER, error.message, error.remedy or ""))
-            continue
-        found.append(
-            Backend(name, Mode.CONTAINER, lacking.reason if lacking else None, lacking.remedy if lacking else "")
-        )
-        if lacking is None:
+    for name in [wanted] if wanted != "auto" else ["docker", "podman"]:
+        found.append(_container_backend(name))
+        if found[-1].unavailable is None:
             break  # the first that can be used is the one that is; the next would be a process started for nothing
     return tuple(found)
+
+
+def _container_backend(name: str) -> Backend:
+    """Whether it can be used, as it was a moment ago: asking Podman starts a process, the most costly part of a plan."""
+    key = (name, *(os.environ.get(variable) for variable in _ENGINE_VARIABLES))
+    answer, until = _ENGINES.get(key, (None, 0.0))
+    if answer is None or time.monotonic() >= until:
+        answer = _ask_engine(name)
+        lasting = _LACK_LASTS if answer.unavailable else _USE_LASTS
+        _ENGINES[key] = (answer, time.monotonic() + lasting)
+    return answer
+
+
+def _ask_engine(name: str) -> Backend:
+    from las_jupyter.backends.table import BACKENDS, load_backend
+
+    if name not in BACKENDS:
+        return Backend(name, Mode.CONTAINER, "this version has no backend for it")
+    try:
+        lacking = load_backend(name).why_unavailable()
+    except LasError as error:
+        return Backend(name, Mode.CONTAINER, error.message, error.remedy or "")
+    return Backend(name, Mode.CONTAINER, lacking.reason if lacking else None, lacking.remedy if lacking else "")
 
 
 def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> Engine | None:
