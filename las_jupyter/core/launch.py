@@ -220,6 +220,7 @@ class LaunchSpec(NamedTuple):
     ``argv`` may hold ``{secret_file:NAME}`` only; everything else is final. ``env`` is what the manifest and the
     user add; the backend decides what else of the environment is let through. ``fingerprint`` is equal for two
     requests that mean the same server; ``memory_key`` for two starts that must use the same memory.
+    ``share_gpu`` allows GPUs that another running instance was given.
     """
 
     name: str
@@ -253,6 +254,7 @@ class LaunchSpec(NamedTuple):
     log_dir: str = ""
     memory_promised: int | None = None
     memory_key: str = ""
+    share_gpu: bool = False
     decisions: tuple[Decision, ...] = ()
     format: int = SPEC_FORMAT
 

@@ -78,6 +78,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         mounts=_mounts(request, world, mode.mode),
         secrets=lower.secret_uses(manifest),
         gpus=gpus,
+        share_gpu=request.share_gpu,
         limits=limits,
         ready=lower.ready_rule(manifest),
         live=lower.live_rule(manifest),

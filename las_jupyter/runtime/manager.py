@@ -37,6 +37,7 @@ from las_jupyter.logs.reader import LogReader
 from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
+from las_jupyter.runtime.leases import check_gpus_are_free, giving_away
 from las_jupyter.runtime.spawn import spawn
 from las_jupyter.state.files import edition, read_bytes, read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
@@ -69,7 +70,8 @@ class Manager:
         """
         Launch ``spec`` under a supervisor of its own; returns after the module's first instruction.
 
-        Raises ``InstanceConflict`` when the name runs with another spec, ``LaunchFailed`` when it cannot be started.
+        Raises ``InstanceConflict`` when the name runs with another spec, ``PlanRefused`` when a GPU of it was given to
+        another instance meanwhile, ``LaunchFailed`` when it cannot be started.
         """
         make_private(self.paths.state_dir)
         folder = self.paths.instance(spec.name)
@@ -83,8 +85,11 @@ class Manager:
             if running is not None:
                 return self._reuse(running, spec)
             _check_ports(spec)
-            self._write_spec(spec, secrets)
-            said = spawn(self.paths, spec.name, spec.mode, "start")
+            with giving_away(self.paths, spec):
+                if spec.gpus.ids:
+                    check_gpus_are_free(spec, self._specs_of_running())
+                self._write_spec(spec, secrets)
+                said = spawn(self.paths, spec.name, spec.mode, "start")
             if said.get("busy"):
                 return self._reuse(self._of_another_start(spec.name), spec)
         finally:
@@ -92,6 +97,11 @@ class Manager:
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
+
+    def _specs_of_running(self) -> Iterator[LaunchSpec]:
+        for snapshot in self.snapshots():
+            if snapshot.state.alive:
+                yield self.spec(snapshot.name)
 
     def _of_another_start(self, name: str) -> Snapshot:
         """A supervisor was there first: one of a start whose client was interrupted, or one that is about to end."""
@@ -134,7 +144,16 @@ class Manager:
         if running.fingerprint == spec.fingerprint:
             return Started(running, reused=True)
         before = self.spec(spec.name)
-        ignored = {"fingerprint", "decisions", "owner", "log_dir", "format", "memory_promised", "memory_key"}
+        ignored = {
+            "fingerprint",
+            "decisions",
+            "owner",
+            "log_dir",
+            "format",
+            "memory_promised",
+            "memory_key",
+            "share_gpu",
+        }
         differing = [
             field for field in spec._fields if field not in ignored and getattr(spec, field) != getattr(before, field)
         ]

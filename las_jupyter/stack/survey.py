@@ -123,7 +123,7 @@ def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
 
 
 def _container_backend(name: str) -> Backend:
-    """Whether it can be used, as it was a moment ago: asking Podman starts a process, the most costly part of a plan."""
+    """Whether it can be used, as it was a moment ago: asking Podman starts a process, the dearest part of a plan."""
     key = (name, *(os.environ.get(variable) for variable in _ENGINE_VARIABLES))
     answer, until = _ENGINES.get(key, (None, 0.0))
     if answer is None or time.monotonic() >= until:

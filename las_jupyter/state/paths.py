@@ -61,6 +61,11 @@ class StatePaths(NamedTuple):
     def secrets(self, name: str) -> str:
         return os.path.join(self.instance(name), "secrets.json")
 
+    @property
+    def gpu_lock(self) -> str:
+        """Held while GPUs are looked at and given away, by whichever client does it."""
+        return os.path.join(self.state_dir, "gpus.lock")
+
     def logs(self, name: str) -> str:
         return os.path.join(self.log_dir, check_name(name))
 
