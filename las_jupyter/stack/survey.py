@@ -98,9 +98,9 @@ def _restart(settings: LoadedSettings) -> RestartRule:
 
 def _machine() -> Machine:
     found = machine.gpus()
-    vendor = "nvidia" if found else None
+    vendor = found[0].vendor if found else None
     ids = tuple(gpu.id for gpu in found)
-    memory = {gpu.id: (gpu.memory_free, gpu.memory_total) for gpu in found}
+    memory = {gpu.id: (gpu.memory_free, gpu.memory_total) for gpu in found if gpu.memory_total}
     return Machine(machine.cpus(), machine.memory_total(), machine.memory_available(), ids, vendor, memory)
 
 
