@@ -58,7 +58,7 @@ def look_at_server(server: Server, folders: list[Path], installed: dict[str, str
         there, cure = _version(folders, extension), f"{server.python} -m pip install {package}"
         here = installed.get(package)
         if there is None:
-            says = f"the Jupyter server of {server.prefix} has no script of {package}: the panel stays empty until the page is reloaded with it"
+            says = f"the Jupyter server of {server.prefix} has no script of {package}: the panel stays empty"
             yield Finding(subject, False, says, cure)
         elif here and _major(here, there) != _major(there, here):
             says = f"version {there} in the server and {here} here do not understand each other"
