@@ -24,6 +24,9 @@ def environment(base: dict[str, str], spec: LaunchSpec, secrets: dict[str, str])
     if ids != "all":
         for name in _GPU_NAMES[:3]:
             kept[name] = ids
+    if spec.gpus.vendor == "amd" and ids:
+        # ROCR hides the others first, and HIP counts what is left from 0.
+        kept["HIP_VISIBLE_DEVICES"] = kept["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(len(spec.gpus.ids))))
     for use in spec.secrets:
         if use.env and use.name in secrets:
             kept[use.env] = secrets[use.name]

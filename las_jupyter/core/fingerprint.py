@@ -10,7 +10,18 @@ from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.wire import to_json
 
 _NOT_THE_SERVER = frozenset(
-    {"fingerprint", "decisions", "owner", "log_dir", "format", "failures", "phases", "memory_promised", "memory_key"}
+    {
+        "share_gpu",
+        "fingerprint",
+        "decisions",
+        "owner",
+        "log_dir",
+        "format",
+        "failures",
+        "phases",
+        "memory_promised",
+        "memory_key",
+    }
 )
 
 

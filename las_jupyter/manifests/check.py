@@ -176,9 +176,8 @@ def _stop(manifest: Manifest) -> Iterator[Problem]:
     valid = [each.name for each in signal.Signals if each.name.startswith("SIG")]
     if name not in valid or name in ("SIGKILL", "SIGSTOP"):
         near = difflib.get_close_matches(name.upper(), [each for each in valid if each != "SIGKILL"], 1, 0.3)
-        yield Problem(
-            ("stop", "signal"), f"{name!r} is no signal to ask with" + (f"; did you mean {near[0]}?" * len(near))
-        )
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield Problem(("stop", "signal"), f"{name!r} is no signal to ask with{hint}")
 
 
 def _patterns(manifest: Manifest) -> Iterator[Problem]:

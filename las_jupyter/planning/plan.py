@@ -86,6 +86,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         mounts=mounts,
         secrets=lower.secret_uses(manifest),
         gpus=gpus,
+        share_gpu=request.share_gpu,
         limits=limits,
         ready=lower.ready_rule(manifest),
         live=lower.live_rule(manifest),

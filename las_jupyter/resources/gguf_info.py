@@ -12,6 +12,7 @@ import mmap
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,9 +70,23 @@ def read_gguf(path: str | Path) -> GgufFacts:
     """
     The facts of a GGUF file.
 
-    Raises ``InvalidModel`` when it is none, is cut inside its header, or says nothing that makes sense.
+    Raises ``InvalidModel`` when it is none, is cut inside its header, or says nothing that makes sense. A file that
+    did not change since is not read again.
     """
-    path = Path(path)
+    try:
+        found = Path(path).stat()
+    except OSError as error:
+        raise InvalidModel(f"{path} cannot be read.", cause=error.strerror or str(error)) from error
+    return _kept(Path(path), (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=64)
+def _kept(path: Path, edition: tuple[int, ...]) -> GgufFacts:  # noqa: ARG001 - a key; an error is not kept
+    return read_header(path)
+
+
+def read_header(path: Path) -> GgufFacts:
+    """``read_gguf``, whatever is remembered."""
     try:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":

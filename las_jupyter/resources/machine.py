@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-
-class GpuFacts(NamedTuple):
-    """One GPU by NVML: its index, name, and memory in bytes."""
-
-    id: str
-    name: str
-    memory_total: int
-    memory_free: int
+from las_jupyter.resources.other_gpus import GpuFacts, amd_gpus, apple_gpu
 
 
 def memory_total() -> int:
@@ -66,13 +59,20 @@ def cpus() -> float:
 
 
 def gpus() -> tuple[GpuFacts, ...]:
-    """The NVIDIA GPUs, by NVML; none when there is no driver."""
-    import pynvml
+    """The GPUs by their drivers: NVIDIA's, else AMD's, else Apple's own; none when no driver answers."""
+    return nvidia_gpus()[0] or amd_gpus() or _apple_gpus()
 
+
+def nvidia_gpus() -> tuple[tuple[GpuFacts, ...], str | None]:
+    """The NVIDIA GPUs by NVML, and why there are none when its library says why."""
+    try:
+        import pynvml
+    except ImportError as error:
+        return (), f"nvidia-ml-py cannot be imported: {error}"
     try:
         pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
+    except pynvml.NVMLError as error:
+        return (), str(error)
     try:
         found = []
         for index in range(pynvml.nvmlDeviceGetCount()):
@@ -81,6 +81,21 @@ def gpus() -> tuple[GpuFacts, ...]:
             found.append(
                 GpuFacts(str(index), str(pynvml.nvmlDeviceGetName(handle)), int(memory.total), int(memory.free))
             )
-        return tuple(found)
+        return tuple(found), None
     finally:
         pynvml.nvmlShutdown()
+
+
+def _apple_gpus() -> tuple[GpuFacts, ...]:
+    if sys.platform != "darwin":
+        return ()
+    import subprocess
+
+    words = ["/usr/sbin/sysctl", "machdep.cpu.brand_string", "hw.memsize", "iogpu.wired_limit_mb"]
+    try:
+        # What is not known to an older system is left out of the answer, and the exit code is not 0 then.
+        said = subprocess.run(words, capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    found = apple_gpu(said)
+    return (found,) if found else ()

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import struct
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,10 +63,28 @@ def read_safetensors(path: str | Path) -> SafetensorsFacts:
     parameters = 0
     files = _files(path)
     for file in files:
-        for kind, count, size in _tensors(file):
+        for kind, count, size in _sums(file):
             bytes_by_type[kind] = bytes_by_type.get(kind, 0) + size
             parameters += count
     return SafetensorsFacts(bytes_by_type, parameters, len(files), _attention(folder / "config.json"))
+
+
+def _sums(file: Path) -> tuple[tuple[str, int, int], ...]:
+    """Type, count of numbers and bytes of all weights of one file; one that did not change is not read again."""
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise InvalidModel(f"{file} cannot be read.", cause=error.strerror or str(error)) from error
+    return _kept(file, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@lru_cache(maxsize=_FILES_AT_MOST)
+def _kept(file: Path, edition: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:  # noqa: ARG001 - a key
+    sums: dict[str, tuple[int, int]] = {}
+    for kind, count, size in _tensors(file):
+        before = sums.get(kind, (0, 0))
+        sums[kind] = (before[0] + count, before[1] + size)
+    return tuple((kind, count, size) for kind, (count, size) in sums.items())
 
 
 def _files(path: Path) -> list[Path]:

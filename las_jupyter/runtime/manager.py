@@ -41,6 +41,7 @@ from las_jupyter.runtime import kept_data
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
+from las_jupyter.runtime.leases import check_gpus_are_free, giving_away
 from las_jupyter.runtime.spawn import spawn
 from las_jupyter.runtime.watch import Watch
 from las_jupyter.state.files import read_value, write_atomic, write_value
@@ -77,7 +78,8 @@ class Manager:
 
         ``on_change`` is told how it stands as long as that takes: an image may have to be fetched.
 
-        Raises ``InstanceConflict`` when the name runs with another spec, ``LaunchFailed`` when it cannot be started.
+        Raises ``InstanceConflict`` when the name runs with another spec, ``PlanRefused`` when a GPU of it was given to
+        another instance meanwhile, ``LaunchFailed`` when it cannot be started.
         """
         make_private(self.paths.state_dir)
         folder = self.paths.instance(spec.name)
@@ -95,9 +97,12 @@ class Manager:
                 return self._reuse(running, spec)
             self.claims.claim(spec)
             _check_ports(spec)
-            self._write_spec(spec, secrets)
-            told = self._telling(spec.name, on_change) if on_change else None
-            said = spawn(self.paths, spec.name, spec.mode, "start", told)
+            with giving_away(self.paths, spec) as let_go:
+                if spec.gpus.ids:
+                    check_gpus_are_free(spec, self._specs_of_running())
+                self._write_spec(spec, secrets)
+                told = self._telling(spec.name, let_go, on_change)
+                said = spawn(self.paths, spec.name, spec.mode, "start", told)
             if said.get("busy"):
                 return self._reuse(self._of_another_start(spec.name), spec)
             self.claims.release(spec.name)
@@ -111,6 +116,11 @@ class Manager:
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
 
+    def _specs_of_running(self) -> Iterator[LaunchSpec]:
+        for snapshot in self.snapshots():
+            if snapshot.state.alive:
+                yield self.spec(snapshot.name)
+
     def _fetching(self, name: str) -> Snapshot | None:
         """The instance while the start under way fetches its image, which may take an hour: too long for a lock."""
         found = read_value(self.paths.state(name), Snapshot)
@@ -118,11 +128,13 @@ class Manager:
             return None
         return found if is_held(self.paths.lock(name)) else None
 
-    def _telling(self, name: str, on_change: OnChange) -> Callable[[], None]:
+    def _telling(self, name: str, let_go: Callable[[], None], on_change: OnChange | None) -> Callable[[], None]:
         def tell() -> None:
             found = read_value(self.paths.state(name), Snapshot)
             if found is not None and found.state.alive and found.fetching is not None:
-                on_change(found)
+                let_go()  # its state says by now what it was given
+                if on_change is not None:
+                    on_change(found)
 
         return tell
 
@@ -167,7 +179,16 @@ class Manager:
         if running.fingerprint == spec.fingerprint:
             return Started(running, reused=True)
         before = self.spec(spec.name)
-        ignored = {"fingerprint", "decisions", "owner", "log_dir", "format", "memory_promised", "memory_key"}
+        ignored = {
+            "fingerprint",
+            "decisions",
+            "owner",
+            "log_dir",
+            "format",
+            "memory_promised",
+            "memory_key",
+            "share_gpu",
+        }
         differing = [
             field for field in spec._fields if field not in ignored and getattr(spec, field) != getattr(before, field)
         ]

@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from las_jupyter.backends.table import load_backend
 from las_jupyter.core.errors import LasError
@@ -28,6 +28,9 @@ from las_jupyter.planning.container_engines import ORDER
 from las_jupyter.resources import machine
 from las_jupyter.settings.load import load_settings
 from las_jupyter.stack.engine_of import engine_of
+from las_jupyter.stack.finding import Finding
+from las_jupyter.stack.gpu_plumbing import gpu_plumbing
+from las_jupyter.stack.jupyter_server import data_folders, find_server, installed_here, look_at_server
 from las_jupyter.state.paths import default_paths
 
 if TYPE_CHECKING:
@@ -36,15 +39,6 @@ if TYPE_CHECKING:
 from las_jupyter.settings.load import LoadedSettings
 
 _LITTLE_SPACE = 2 * 10**9
-
-
-class Finding(NamedTuple):
-    """One thing looked at. ``good`` None: it could not be told, or it is a choice and no lack."""
-
-    subject: str
-    good: bool | None
-    says: str
-    cure: str = ""
 
 
 def doctor() -> Table[Finding]:
@@ -107,10 +101,12 @@ def _memory_and_processors() -> Iterator[Finding]:
 def _gpus() -> Iterator[Finding]:
     found = machine.gpus()
     for gpu in found:
-        free = f"{format_size(gpu.memory_free)} of {format_size(gpu.memory_total)} free"
+        unified = " of the machine's own memory" if gpu.unified else ""
+        free = f"{format_size(gpu.memory_free)} of {format_size(gpu.memory_total)}{unified} free"
         yield Finding(f"GPU {gpu.id}", True, f"{gpu.name}, {free}")
     if not found:
         yield Finding("GPUs", None, "none answers; models run on the processor")
+    yield from gpu_plumbing(machine.nvidia_gpus()[1])
 
 
 def _backends() -> Iterator[Finding]:
@@ -163,7 +159,20 @@ def _notebook() -> Iterator[Finding]:
         yield Finding("panel", False, "its script is not built", "make javascript, in the checkout")
 
 
+def _jupyter_server() -> Iterator[Finding]:
+    pid = os.environ.get("JPY_PARENT_PID", "")
+    if not pid.isdigit():
+        yield Finding("Jupyter server", None, "this is no kernel of one")
+        return
+    server = find_server(int(pid))
+    if server is None:
+        yield Finding("Jupyter server", None, "what runs this kernel is none we know; it brings its own widgets")
+        return
+    yield Finding("Jupyter server", True, f"it runs from {server.prefix}")
+    yield from look_at_server(server, data_folders(server, Path.home()), installed_here())
+
+
 CHECKS = (
     _python, _settings, _catalog, _state_folder, _model_folder, _memory_and_processors, _gpus, _backends, _engines,
-    _notebook,
+    _notebook, _jupyter_server,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from las_jupyter.settings.load import LoadedSettings
 
 _FREE_PORTS = 4
+# A start finds out by itself that an engine is gone; that a lack was cured must be seen soon.
+_USE_LASTS, _LACK_LASTS = 10.0, 2.0
+_ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "PATH", "XDG_RUNTIME_DIR")
+_ENGINES: dict[tuple[str | None, ...], tuple[Backend, float]] = {}
 
 
 def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, manager: Manager) -> World:
@@ -106,9 +111,9 @@ def _restart(settings: LoadedSettings) -> RestartRule:
 
 def _machine() -> Machine:
     found = machine.gpus()
-    vendor = "nvidia" if found else None
+    vendor = found[0].vendor if found else None
     ids = tuple(gpu.id for gpu in found)
-    memory = {gpu.id: (gpu.memory_free, gpu.memory_total) for gpu in found}
+    memory = {gpu.id: (gpu.memory_free, gpu.memory_total) for gpu in found if gpu.memory_total}
     return Machine(machine.cpus(), machine.memory_total(), machine.memory_available(), ids, vendor, memory)
 
 
@@ -122,26 +127,38 @@ def backends(settings: LoadedSettings) -> tuple[Backend, ...]:
 
 
 def _container_backends(settings: LoadedSettings) -> tuple[Backend, ...]:
-    from las_jupyter.backends.table import BACKENDS, load_backend
-
     wanted = str(settings.runtime.container_engine)
-    order = (wanted,) if wanted != ANY else ORDER
     found = []
-    for name in order:
-        if name not in BACKENDS:
-            found.append(Backend(name, Mode.CONTAINER, "this version has no backend for it"))
-            continue
-        try:
-            backend = load_backend(name)
-            lacking = backend.why_unavailable()
-        except LasError as error:
-            found.append(Backend(name, Mode.CONTAINER, error.message, error.remedy or ""))
-            continue
-        why, remedy = (lacking.reason, lacking.remedy) if lacking else (None, "")
-        found.append(Backend(name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False)))
-        if lacking is None:
+    for name in (wanted,) if wanted != ANY else ORDER:
+        found.append(_container_backend(name))
+        if found[-1].unavailable is None:
             break  # the first that can be used is the one that is; the next would be a process started for nothing
     return tuple(found)
+
+
+def _container_backend(name: str) -> Backend:
+    """Whether it can be used, as it was a moment ago: asking Podman starts a process, the dearest part of a plan."""
+    key = (name, *(os.environ.get(variable) for variable in _ENGINE_VARIABLES))
+    answer, until = _ENGINES.get(key, (None, 0.0))
+    if answer is None or time.monotonic() >= until:
+        answer = _ask_engine(name)
+        lasting = _LACK_LASTS if answer.unavailable else _USE_LASTS
+        _ENGINES[key] = (answer, time.monotonic() + lasting)
+    return answer
+
+
+def _ask_engine(name: str) -> Backend:
+    from las_jupyter.backends.table import BACKENDS, load_backend
+
+    if name not in BACKENDS:
+        return Backend(name, Mode.CONTAINER, "this version has no backend for it")
+    try:
+        backend = load_backend(name)
+        lacking = backend.why_unavailable()
+    except LasError as error:
+        return Backend(name, Mode.CONTAINER, error.message, error.remedy or "")
+    why, remedy = (lacking.reason, lacking.remedy) if lacking else (None, "")
+    return Backend(name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False))
 
 
 def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> Engine | None:

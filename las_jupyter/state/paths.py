@@ -68,6 +68,11 @@ class StatePaths(NamedTuple):
         """The secrets that belong to data whose instance is forgotten; beside it, since some want an empty folder."""
         return os.path.join(self.state_dir, "keys", f"{check_name(name)}.json")
 
+    @property
+    def gpu_lock(self) -> str:
+        """Held while GPUs are looked at and given away, by whichever client does it."""
+        return os.path.join(self.state_dir, "gpus.lock")
+
     def logs(self, name: str) -> str:
         return os.path.join(self.log_dir, check_name(name))
 

@@ -71,6 +71,7 @@ def test_every_mistake_is_named_with_its_line_and_the_nearest_word():
         ("health: {live: {tcp: {port: http}, log: x}}", "one kind of probe is enough"),
         ("stop: {signal: SIGTRM}", "did you mean SIGTERM?"),
         ("stop: {signal: SIGKILL}", "is no signal to ask with"),
+        ("stop: {signal: ''}", "is no signal to ask with"),
         ('phases: [{pattern: "(", says: x}]', "phases[0].pattern: it is not a regular expression"),
         ('failures: [{pattern: "(a)", meaning: "{2}", remedy: x}]', "failures[0].meaning: {2} is used"),
         ("dependencies: {modules: ['qdrant@>=one']}", "dependencies.modules[0]: '>=one' is not a constraint"),

@@ -166,3 +166,11 @@ def test_heads_that_are_no_numbers_are_refused(tmp_path):
 
     with pytest.raises(InvalidModel, match="makes no sense"):
         read_gguf(path)
+
+
+def test_a_model_that_was_replaced_is_read_anew(tmp_path):
+    path = a_model(tmp_path / "m.gguf", layers=3)
+    assert read_gguf(path) is read_gguf(path)
+
+    a_model(tmp_path / "other.gguf", layers=5).replace(path)
+    assert read_gguf(path).layers == 5

@@ -73,6 +73,14 @@ def test_sixty_gigabytes_of_weights_are_not_read(tmp_path):
         tracemalloc.stop()
 
 
+def test_a_file_that_was_replaced_is_read_anew(tmp_path):
+    path = a_file(tmp_path / "model.safetensors", {"a": ("F16", [4], 8)})
+    assert read_safetensors(path) == read_safetensors(path)
+
+    a_file(tmp_path / "other", {"a": ("F16", [8], 16)}).replace(path)
+    assert read_safetensors(path).weights == 16
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
