@@ -26,7 +26,6 @@ def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]
 
     ``word`` is ``start`` or ``adopt``. An interrupt while this waits does no harm: the supervisor goes on.
     """
-    told, tell = os.pipe()
     errors = Path(paths.instance(name)) / "supervisor.err"
     # A container's supervisor needs the docker package; a native one lives without site-packages.
     flags = ["-I", "-S"] if mode is Mode.NATIVE else ["-I"]
@@ -40,22 +39,13 @@ def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]
         name,
         word,
         edition(paths.spec(name)),
-        str(tell),
     ]
     try:
-        with errors.open("ab") as err:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=err,
-                stderr=err,
-                pass_fds=(tell,),
-                start_new_session=True,
-                cwd="/",
-                env={name: value for name, value in os.environ.items() if name != MARK},
-            )
-    finally:
-        os.close(tell)
+        child, told = _popen(command, errors)
+    except OSError as error:
+        raise LaunchFailed(
+            f"The supervisor of {name} could not be started.", cause=os.strerror(error.errno or 0), remedy="%las status"
+        ) from error
     with os.fdopen(told, "rb") as pipe:
         line = pipe.readline()
     child.wait()
@@ -64,3 +54,26 @@ def spawn(paths: StatePaths, name: str, mode: Mode, word: str) -> dict[str, Any]
         raise LaunchFailed(f"The supervisor of {name} died at its start.", details=tuple(tail))
     said: dict[str, Any] = json.loads(line)
     return said
+
+
+def _popen(command: list[str], errors: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The child, and the descriptor on which it will say how it went. Nothing stays open when it cannot be made."""
+    told, tell = os.pipe()
+    try:
+        with errors.open("ab") as err:
+            child = subprocess.Popen(
+                [*command, str(tell)],
+                stdin=subprocess.DEVNULL,
+                stdout=err,
+                stderr=err,
+                pass_fds=(tell,),
+                start_new_session=True,
+                cwd="/",
+                env={name: value for name, value in os.environ.items() if name != MARK},
+            )
+    except BaseException:
+        os.close(told)
+        raise
+    finally:
+        os.close(tell)
+    return child, told
