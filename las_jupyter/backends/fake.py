@@ -141,6 +141,9 @@ class FakeRunning:
             self._asked = True
             self._module.signal(signal)
 
+    def ask_leftovers(self) -> bool:
+        return False
+
     def insist(self) -> None:
         self._module.end(ExitStatus(None, "SIGKILL", False, "pretended"))
         self._module.left = 0

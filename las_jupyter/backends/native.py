@@ -93,6 +93,7 @@ class NativeRunning:
         self._id, self._pidfd, self._spec, self._env, self._own = known, pidfd, spec, env, own
         self._exit: ExitStatus | None = None
         self._asked, self._insisted = False, False
+        self._asked_leftovers: set[tuple[int, int]] = set()
         self._kills, self._kill_seen = 0, float("-inf")
         self._count_at = 0.0
         self._probe: _Probe | None = None
@@ -169,6 +170,15 @@ class NativeRunning:
         self._asked = True
         process_id.send(self._pidfd, _number(signal))
         process_id.send(self._pidfd, _number("SIGCONT"))  # a stopped process would never see the other one
+
+    def ask_leftovers(self) -> bool:
+        living = {(process.pid, process.ticks) for process in self._tree().values()}
+        living.discard((self._id.pid, self._id.ticks))
+        for pid, ticks in living - self._asked_leftovers:
+            # A stopped process would never see the first one.
+            process_id.kill(pid, ticks, _number("SIGTERM"), _number("SIGCONT"))
+        self._asked_leftovers |= living
+        return bool(living)
 
     def insist(self) -> None:
         # One pass is not enough against something that forks meanwhile; passes until nothing is found are.

@@ -90,6 +90,9 @@ class OciRunning:
             self._asked = True
             self._commands.put(lambda: self._kill(signal))
 
+    def ask_leftovers(self) -> bool:
+        return False
+
     def insist(self) -> None:
         if self._exit is None and not self._insisting:
             self._insisting = self._insisted = True

@@ -100,8 +100,8 @@ def send(pidfd: int, number: int) -> bool:
     return True
 
 
-def kill(pid: int, ticks: int) -> None:
-    """KILL the process of that number if it still is the one that began at ``ticks``."""
+def kill(pid: int, ticks: int, *numbers: int) -> None:
+    """Send KILL, or ``numbers`` one after the other, if the process of that number is the one begun at ``ticks``."""
     try:
         fd = os.pidfd_open(pid)
     except OSError:
@@ -109,7 +109,8 @@ def kill(pid: int, ticks: int) -> None:
     try:
         now = read_process(pid)
         if now is not None and now.ticks == ticks:
-            send(fd, signal.SIGKILL)
+            for number in numbers or (signal.SIGKILL,):
+                send(fd, number)
     finally:
         os.close(fd)
 

@@ -105,6 +105,9 @@ class Running(Protocol):
     def ask_to_stop(self, signal: str) -> None:
         """Send ``signal`` once to the main process (and wake it if it is stopped). Asking twice sends once."""
 
+    def ask_leftovers(self) -> bool:
+        """After the main process's end, send TERM once to each process it left; whether there are any to wait for."""
+
     def insist(self) -> None:
         """KILL everything that belongs to it, never anything else. May be called again and again."""
 

@@ -32,7 +32,6 @@ def spawn(
     ``word`` is ``start`` or ``adopt``; ``on_wait`` is called again and again while this waits.
     An interrupt does no harm: the supervisor goes on.
     """
-    told, tell = os.pipe()
     errors = Path(paths.instance(name)) / "supervisor.err"
     # A container's supervisor needs the docker package; a native one lives without site-packages.
     flags = ["-I", "-S"] if mode is Mode.NATIVE else ["-I"]
@@ -46,22 +45,13 @@ def spawn(
         name,
         word,
         edition(paths.spec(name)),
-        str(tell),
     ]
     try:
-        with errors.open("ab") as err:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=err,
-                stderr=err,
-                pass_fds=(tell,),
-                start_new_session=True,
-                cwd="/",
-                env={name: value for name, value in os.environ.items() if name != MARK},
-            )
-    finally:
-        os.close(tell)
+        child, told = _popen(command, errors)
+    except OSError as error:
+        raise LaunchFailed(
+            f"The supervisor of {name} could not be started.", cause=os.strerror(error.errno or 0), remedy="%las status"
+        ) from error
     with os.fdopen(told, "rb") as pipe:
         while on_wait is not None and not select.select([pipe], [], [], _ON_WAIT_EVERY)[0]:
             on_wait()
@@ -72,3 +62,26 @@ def spawn(
         raise LaunchFailed(f"The supervisor of {name} died at its start.", details=tuple(tail))
     said: dict[str, Any] = json.loads(line)
     return said
+
+
+def _popen(command: list[str], errors: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """The child, and the descriptor on which it will say how it went. Nothing stays open when it cannot be made."""
+    told, tell = os.pipe()
+    try:
+        with errors.open("ab") as err:
+            child = subprocess.Popen(
+                [*command, str(tell)],
+                stdin=subprocess.DEVNULL,
+                stdout=err,
+                stderr=err,
+                pass_fds=(tell,),
+                start_new_session=True,
+                cwd="/",
+                env={name: value for name, value in os.environ.items() if name != MARK},
+            )
+    except BaseException:
+        os.close(told)
+        raise
+    finally:
+        os.close(tell)
+    return child, told

@@ -24,7 +24,15 @@ def _become_lean() -> None:
 
 def main() -> None:
     parent, state_dir, log_dir, name, word, edition, tell = sys.argv[1:8]
-    if os.fork():
+    try:
+        child = os.fork()
+    except OSError as error:
+        import json  # only now: every start would pay for it before the fork
+
+        said = {"ok": False, "message": f"The supervisor of {name} could not be started.", "cause": error.strerror}
+        os.write(int(tell), json.dumps({**said, "remedy": "%las status"}).encode() + b"\n")
+        os._exit(1)
+    if child:
         os._exit(0)  # the kernel reaps us at once, and the supervisor is nobody's child
     if sys.flags.no_site and "typing" not in sys.modules:
         _become_lean()

@@ -32,6 +32,7 @@ from las_jupyter.supervisor.timers import Timers
 from las_jupyter.supervisor.watching import Watching
 from las_jupyter.supervisor.words import cannot_end, exit_text
 
+_GRACE_OF_LEFTOVERS = 1.0
 _INSIST_FIRST = 0.002
 _INSIST_EVERY = 0.02
 _INSIST_SLOWLY = 1.0
@@ -56,6 +57,7 @@ class Supervisor:
         self._finished_at: float | None = None
         self._exit_status: ExitStatus | None = None
         self._insisting_since: float | None = None
+        self._gentle_until = 0.0
         self._cannot_end = False
         self.store = LogStore(paths.logs(spec.name), spec.logs)
         self.control = Control(paths.socket(spec.name), self._command)
@@ -381,12 +383,16 @@ class Supervisor:
         self.timers.drop("grace")
         if self._insisting_since is None:
             self._insisting_since = time.monotonic()
+            self._gentle_until = 0.0
+            if self._exit_status is not None:  # it ended by itself: what it left has not been asked yet
+                self._gentle_until = self._insisting_since + min(_GRACE_OF_LEFTOVERS, self.spec.stop.grace)
         self._due_insist()
 
     def _due_insist(self) -> None:
         if self.running is None:
             return
-        self.running.insist()
+        if time.monotonic() >= self._gentle_until or not self.running.ask_leftovers():
+            self.running.insist()
         if self._exit_status is None and self.running.exit() is not None:
             self.timers.set("insist", 0.0)
             self._tend()

@@ -22,8 +22,8 @@ from las_jupyter.supervisor.words import last_words
 if TYPE_CHECKING:
     from las_jupyter.supervisor.process import Supervisor
 
-_ASK_SLOWER_AFTER = 20.0
-_SLOWER = 0.1
+_PATIENCE = 1 / 40
+_SLOWEST = 0.1
 _LAST_WORDS = 200
 _LOOK_FOR_PROGRESS_EVERY = 1.0
 _NAME_STRANGER_EVERY = 2.0
@@ -164,9 +164,9 @@ class Watching:
         if (answer.reason, phase) != (health.reason, health.phase):
             supervisor.record.change(health=Health(HealthState.UNKNOWN, answer.reason, phase, time.time()))
             supervisor.record.save()
-        patient = time.monotonic() - self._started > _ASK_SLOWER_AFTER
-        every = supervisor.spec.ready.every
-        supervisor.timers.set("ready", max(every, _SLOWER) if patient else every)
+        # A start that took a minute may be noticed a second late; asking it twenty times a second costs a core's share.
+        waited = time.monotonic() - self._started
+        supervisor.timers.set("ready", max(supervisor.spec.ready.every, min(waited * _PATIENCE, _SLOWEST)))
 
     def _stranger(self) -> str | None:
         """A sentence when the port is answered by somebody who is not of our tree."""
