@@ -15,6 +15,7 @@ from typing import Any
 
 import docker
 import requests
+import urllib3
 from docker import errors
 from docker.context import ContextAPI
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
@@ -75,7 +76,7 @@ class DockerEngine:
             raise EngineError(str(error.explanation or error)) from error
         except TimeoutError:
             raise
-        except (errors.DockerException, requests.RequestException, OSError) as error:
+        except (errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise EngineUnreachable(str(error)) from error
         finally:
             if client is not None:

@@ -31,6 +31,7 @@ _LOOK_BLIND = 1.0
 _LOOK_SOON = 0.02
 _RETRY = 0.3
 _FIRST_WORD = 1.0
+_ENGINE_LEARNS_WITHIN = 5.0
 _TIMED_OUT = 124
 _HEALTH = {"healthy": HealthState.HEALTHY, "unhealthy": HealthState.UNHEALTHY}
 
@@ -63,6 +64,7 @@ class OciRunning:
         self._probe: _Probe | None = None
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._pidfd, self._ending = _pidfd(facts), False
+        self._gone_at: float | None = None
         self.pid: int | None = facts.pid if self._pidfd is not None else None
         self._collector: Collector = engine.collector(facts, sink)
         self._collecting = threading.Thread(target=self._collect, name="collect", daemon=True)
@@ -235,6 +237,9 @@ class OciRunning:
         except EngineError:
             return None
         ended = exit_status(facts, restarted=self._lost_touch, name=self._engine.name, insisted=self._insisted)
+        if ended is None and facts is not None and self._died_unseen(facts):
+            evidence = f"its process is gone and {self._engine.name} still says that it runs: nobody saw how it ended"
+            return ExitStatus(None, None, None, evidence)
         if ended is None and facts is not None:
             if (facts.pid and facts.pid != self._facts.pid) or self._lost_touch:
                 if self._pidfd is not None:
@@ -247,6 +252,15 @@ class OciRunning:
     def _until_health(self, usual: float) -> float:
         """Somebody waits for the first word; later ones cost Podman a process each."""
         return min(usual, _FIRST_WORD) if self._health.state is HealthState.UNKNOWN else usual
+
+    def _died_unseen(self, facts: ContainerFacts) -> bool:
+        """Whether its monitor was killed, so that the engine will never learn of the end that the kernel told."""
+        if not self._ending or is_of_container(facts.pid, facts.id):
+            self._gone_at = None
+            return False
+        if self._gone_at is None:
+            self._gone_at = time.monotonic()
+        return time.monotonic() - self._gone_at > _ENGINE_LEARNS_WITHIN
 
     def _ask_health(self) -> None:
         try:
@@ -272,14 +286,14 @@ def exit_status(facts: ContainerFacts | None, *, restarted: bool, name: str, ins
         return ExitStatus(None, None, None, f"its container was removed from {name} by somebody else")
     if not facts.over:
         return None
-    evidence = f"{name} says so"
+    evidence, cause = f"{name} says so", ""
     if restarted:
-        evidence = f"{name} was restarted, and stopped it"
+        evidence = cause = f"{name} was restarted, and stopped it"
     elif facts.exit_code == 137 and not facts.oom and not insisted:
         evidence = f"{name} says so; somebody else killed it"
     if facts.exit_code == 137:
-        return ExitStatus(None, "SIGKILL", facts.oom, evidence)
-    return ExitStatus(facts.exit_code, None, False, evidence)
+        return ExitStatus(None, "SIGKILL", facts.oom, evidence, cause=cause)
+    return ExitStatus(facts.exit_code, None, False, evidence, cause=cause)
 
 
 def is_of_container(pid: int, container: str) -> bool:

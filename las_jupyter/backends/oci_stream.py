@@ -11,9 +11,12 @@ from typing import Any
 
 import docker
 import requests
+import urllib3
 
 from las_jupyter.backends.oci_logs import Sink
 
+# A connection that is cut between two pieces of an answer is told by the layer below ``requests``.
+_CUT = (OSError, requests.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException)
 _BASE_EVERY = 1000
 _RETRY = 0.5
 _HEADER = struct.Struct(">BxxxL")
@@ -75,7 +78,7 @@ class StreamCollector:
             except (docker.errors.NotFound, docker.errors.APIError):
                 if last:
                     break
-            except (OSError, requests.RequestException, docker.errors.DockerException):
+            except _CUT:
                 last = False
                 if self._finish and self._wake.is_set():
                     self._wake.clear()

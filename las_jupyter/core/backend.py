@@ -39,7 +39,8 @@ class ExitStatus(NamedTuple):
     """
     How the main process ended, as far as the backend knows: ``code``, or ``signal`` (a name), or neither when
     nobody saw it. ``oom`` None: cannot be known. ``evidence`` says where it is known from.
-    ``oom_limit`` is the memory limit in bytes it was killed at, None when it reached none.
+    ``oom_limit`` is the memory limit in bytes it was killed at, None when it reached none. ``cause`` is a clause that
+    says who ended it, where that is known.
     """
 
     code: int | None = None
@@ -47,6 +48,7 @@ class ExitStatus(NamedTuple):
     oom: bool | None = None
     evidence: str = ""
     oom_limit: int | None = None
+    cause: str = ""
 
 
 class Unavailable(NamedTuple):

@@ -32,6 +32,8 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
         return f"stopped as requested, ended {how}{' after its grace was over' if insisted else ''}{also}"
     if because:
         return f"ended by us, {how}: {because}{also}"
+    if status.cause:
+        return f"it ended {how}: {status.cause}{also}"
     if status.signal == "SIGKILL" and status.oom is False:
         return f"it ended {how}: killed from outside, and not at its memory limit{also}"
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
