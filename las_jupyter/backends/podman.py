@@ -113,7 +113,7 @@ class PodmanEngine:
         self._containers = f"{layer.partition('/overlay/')[0]}/overlay-containers" if "/overlay/" in layer else ""
         return ImageFacts(
             told["Id"], told.get("Digest") or told["Id"], told.get("Architecture", ""), config.get("User") or "",
-            bool(told.get("HealthCheck") or config.get("Healthcheck")),
+            bool(told.get("Healthcheck") or told.get("HealthCheck") or config.get("Healthcheck")),
             exact_name(reference, told.get("RepoDigests") or [], told["Id"]),
         )  # fmt: skip
 
