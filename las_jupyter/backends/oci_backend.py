@@ -247,7 +247,6 @@ def _enforcement(engine: Engine, spec: LaunchSpec) -> dict[str, str]:
     kept = {name: "engine" for name, value in asked.items() if value}
     kept["pids"] = "engine"
     if not enforced:
-        kept.update(
-            {name: "watched" if name == "memory" else "none" for name in ("memory", "cpus", "pids") if name in kept}
-        )
+        ours = {"memory": "watched", "cpus": "none", "pids": "watched"}
+        kept.update({name: how for name, how in ours.items() if name in kept})
     return kept

@@ -116,7 +116,7 @@ class OciRunning:
         return sum(each.cpu_ticks + bytes_read(each.pid) for each in self._tree())
 
     def tasks(self) -> int:
-        return 0
+        return sum(each.threads for each in self._tree())
 
     def killed_for_memory(self) -> int:
         return 0
@@ -297,12 +297,21 @@ def exit_status(facts: ContainerFacts | None, *, restarted: bool, name: str, ins
 
 
 def is_of_container(pid: int, container: str) -> bool:
-    """Whether the process is in the container's cgroup on this very machine."""
+    """
+    Whether the process is the container's first one, on this very machine: its cgroup says so, or its parent.
+
+    Podman without root gives a container no cgroup where it may not make one; its monitor then names the container.
+    """
     try:
         with open(f"/proc/{pid}/cgroup") as file:
-            return container in file.read()
+            if container in file.read():
+                return True
+        process = read_process(pid)
+        with open(f"/proc/{process.parent if process else 0}/cmdline", "rb") as file:
+            program, *words = file.read().split(b"\0")
     except OSError:
         return False
+    return program.endswith(b"conmon") and container.encode() in words
 
 
 def _pidfd(facts: ContainerFacts) -> int | None:
