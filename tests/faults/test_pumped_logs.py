@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from containers import BASE, ready_engine
 from native_house import House, eventually, lives
 
-from las_jupyter.core.launch import LaunchSpec, LogProbe, LogRule, ReadyRule, StopRule
+from las_jupyter.core.launch import ContainerSpec, LaunchSpec, LogProbe, LogRule, ReadyRule, StopRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import LogCapture, Mode, ProcessState
 from las_jupyter.logs import pieces
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.runtime.manager import Manager
 from las_jupyter.state.paths import StatePaths
 
 PUMPED = LogRule(capture=LogCapture.PUMP)
@@ -53,6 +55,14 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o700)
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+def house_on(folder: Path, logs: Path) -> House:
+    """A house whose logs lie elsewhere."""
+    house = House(folder)
+    house.paths = StatePaths(str(folder / "state"), str(logs))
+    house.manager = Manager(house.paths)
+    return house
 
 
 def spec(*argv: str, logs: LogRule = PUMPED) -> LaunchSpec:
@@ -100,8 +110,7 @@ def complete(house: House) -> bool:
 
 def test_a_flood_past_the_bound_keeps_whole_lines_in_order_and_the_disk_is_bounded(tmp_path: Path, disk: Path) -> None:
     bound = 2 * 2**20
-    house = House(tmp_path)
-    house.manager = type(house.manager)(StatePaths(str(tmp_path / "state"), str(disk)))
+    house = house_on(tmp_path, disk)
     try:
         spec_ = spec(sys.executable, "-c", FLOOD, "50000", logs=LogRule(start_bytes=bound))
         house.manager.start(spec_, {})
@@ -200,8 +209,7 @@ def test_a_full_disk_costs_lines_that_are_counted_and_never_the_module(tmp_path:
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=False).returncode:
         pytest.skip("native: mounting a small disk needs root")
-    house = House(tmp_path)
-    house.manager = type(house.manager)(StatePaths(str(tmp_path / "state"), str(folder)))
+    house = house_on(tmp_path, folder)
     try:
         waits = "while [ ! -e $HOUSE/{0} ]; do sleep 0.02; done;"
         flood = "head -c 3000000 /dev/zero | tr '\\0' z; touch $HOUSE/written;"
@@ -223,6 +231,33 @@ def test_a_full_disk_costs_lines_that_are_counted_and_never_the_module(tmp_path:
     finally:
         house.close()
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    "engine", [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
+)
+def test_a_containers_log_keeps_within_its_bound_there_too(tmp_path: Path, disk: Path, engine: str) -> None:
+    ready_engine(engine)
+    house = house_on(tmp_path, disk)
+    try:
+        script = "echo up; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; sleep 600"
+        house.manager.start(
+            LaunchSpec(
+                "one", "words", Mode.CONTAINER, engine, ("sh", "-c", script), ready=ReadyRule(LogProbe("^up$")),
+                container=ContainerSpec(BASE, user="65534:65534", pull="never"), logs=LogRule(start_bytes=64 * 1024),
+            ),
+            {},
+        )  # fmt: skip
+        path = house.manager.snapshot("one").log_path
+        eventually(lambda: house.log().endswith(b"line 19999\n"), "all was collected")
+        house.kill_supervisor()
+        house.manager.stop("one", grace=0.2)
+        found = numbers(house)
+        assert found == list(range(found[0], 20_000)), "none is missing or there twice"
+        assert found[0] > 0
+        assert pieces.used(path) <= 64 * 1024
+    finally:
+        house.close()
 
 
 def test_the_log_of_every_start_is_its_own(house: House) -> None:
