@@ -32,6 +32,7 @@ class OwnDocker:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._command: list[str] = []
+        self._group = f"las-docker-{os.getpid()}"
         # The network outlives the daemon, as a machine's does.
         self._network = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && exec sleep 3600"])
 
@@ -43,7 +44,7 @@ class OwnDocker:
             "nsenter", f"--net=/proc/{self._network.pid}/ns/net", "dockerd", "--data-root", f"{self.folder}/data",
             "--exec-root", f"{self.folder}/exec", "--pidfile", f"{self.folder}/pid", "--host", self.endpoint,
             "--containerd", f"{self.folder}/containerd.sock",
-            "--cgroup-parent", f"/las-test-{os.getpid()}", "--log-level", "error",
+            "--cgroup-parent", f"/{self._group}", "--log-level", "error",
             *(["--live-restore"] if self._live_restore else []),
         ]  # fmt: skip
         self._command = command
@@ -91,9 +92,18 @@ class OwnDocker:
         self._containerd.wait()
         self._network.kill()
         self._network.wait()
+        self._remove_groups()
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for place in sorted((each for each in mounts if each.startswith(str(self.folder))), reverse=True):
             subprocess.run(["umount", "-l", place], check=False, capture_output=True)
+
+    def _remove_groups(self) -> None:
+        for group in Path("/sys/fs/cgroup").glob(f"*/{self._group}"):
+            for below in sorted((each for each in group.rglob("*") if each.is_dir()), reverse=True):
+                with contextlib.suppress(OSError):
+                    below.rmdir()
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
     def _end_shims(self) -> None:
         """Those of containers whose daemon ended before they did."""

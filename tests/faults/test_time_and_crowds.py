@@ -258,4 +258,4 @@ def test_a_server_that_never_gets_ready_costs_its_supervisor_little(house: House
     began, before = time.monotonic(), used()
     eventually(lambda: time.monotonic() - began > 6, "some time went by")
 
-    assert (used() - before) / (time.monotonic() - began) < 0.01
+    assert (used() - before) / (time.monotonic() - began) < 0.03  # asking all the time would take a tenth and more
