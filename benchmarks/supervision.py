@@ -21,9 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from las_jupyter.core.launch import HttpProbe, LaunchSpec, LogRule, Port, ReadyRule, StopRule
-from las_jupyter.core.states import Mode
+from las_jupyter.core.states import LogCapture, Mode
 from las_jupyter.limits.tree import read_process
 from las_jupyter.limits.usage import proportional_memory
+from las_jupyter.logs import pieces
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.runtime.manager import Manager
 from las_jupyter.state.paths import StatePaths
@@ -166,6 +167,17 @@ def by_las(bench: Bench, argv: list[str]) -> tuple[float, Path]:
     return took, kept
 
 
+def by_pump(bench: Bench, argv: list[str]) -> tuple[float, Path]:
+    """As an instance whose log is carried by a pump, as on a file system without holes."""
+    done = bench.fresh("done")
+    bench.start("flood", *argv, str(done), logs=LogRule(keep_starts=1, capture=LogCapture.PUMP))
+    took, log = float(told(done)), bench.manager.snapshot("flood").log_path
+    kept = bench.fresh("pumped")
+    bench.end("flood")
+    kept.write_bytes(pieces.read(log, 0, pieces.size(log)))
+    return took, kept
+
+
 def by_supervisord(bench: Bench, argv: list[str]) -> tuple[float, Path]:
     """Under supervisord, without rotation."""
     log, done, home = bench.fresh("supervisord"), bench.fresh("done"), bench.fresh("home")
@@ -255,6 +267,7 @@ def _throughput(bench: Bench, how: str, at_once: int) -> None:
     ways: dict[str, tuple[Callable[[Bench, list[str]], tuple[float, Path]], Path | None]] = {
         "cmd > file": (plainly, None),
         "las": (by_las, None),
+        "las with a pump": (by_pump, None),
         "supervisord": (by_supervisord, bench.tools / "venv/bin/supervisord"),
         "circus": (by_circus, bench.tools / "venv/bin/circusd"),
         "pm2": (by_pm2, bench.tools / "node_modules/.bin/pm2"),

@@ -16,6 +16,7 @@ import pytest
 from las_jupyter.core.launch import HttpProbe, LaunchSpec, LiveRule, LogProbe, Port, ReadyRule, StopRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Mode, ProcessState
+from las_jupyter.logs import pieces
 from las_jupyter.runtime.manager import Manager
 from las_jupyter.state.paths import StatePaths
 
@@ -95,7 +96,8 @@ class House:
 
     def log(self, name: str = "one") -> bytes:
         """The bytes of the last start."""
-        return Path(self.manager.snapshot(name).log_path).read_bytes()
+        path = self.manager.snapshot(name).log_path
+        return pieces.read(path, pieces.head(path), pieces.size(path))
 
     def kill_supervisor(self, name: str = "one") -> int:
         """KILL the supervisor of ``name`` and return its former pid."""

@@ -29,6 +29,7 @@ from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.limits.tree import members
+from las_jupyter.logs.writer import kept
 
 _INITS = ("docker-init", "tini", "catatonit", "podman-init")
 _FIRST_WORDS = 3.0
@@ -101,7 +102,7 @@ class OciBackend:
     ) -> OciRunning:  # fmt: skip
         own_probe = spec.ready.probe is not None or spec.live.probe is not None
         return OciRunning(
-            engine, facts, f"{start}@{engine.endpoint}", Sink(files.log_path, files.log_fd),
+            engine, facts, f"{start}@{engine.endpoint}", Sink(files.log_path, files.log_fd, kept(spec.logs)),
             enforcement=_enforcement(engine, spec),
             health_every=spec.live.every if image and image.health and not own_probe else None,
             image=image.name if image else None,

@@ -14,6 +14,7 @@ import time
 from typing import Protocol
 
 from las_jupyter.core.wire import from_json, to_json
+from las_jupyter.logs.pieces import PieceWriter
 from las_jupyter.state.files import write_atomic
 
 _SAVE_EVERY = 0.25
@@ -21,14 +22,35 @@ _CHUNK = 1 << 18
 _FAST, _SLOW = 0.02, 0.2
 
 
-class Sink:
-    """The log file, and the cursor into the engine's record that belongs to it."""
+class FileWriter:
+    """Appends to a log that is one file."""
 
     def __init__(self, path: str, fd: int) -> None:
-        self.fd = os.dup(fd) if fd >= 0 else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = (
+            os.dup(fd) if fd >= 0 else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        )
+        self.end = os.fstat(self._fd).st_size
+
+    def write(self, data: bytes) -> int:
+        """Append ``data``, or the beginning of it; how many bytes."""
+        return os.write(self._fd, data)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Sink:
+    """
+    The log, and the cursor into the engine's record that belongs to it.
+
+    A log in pieces keeps itself to ``keep`` bytes; one that is a file is trimmed by the supervisor.
+    """
+
+    def __init__(self, path: str, fd: int, keep: int) -> None:
+        self._log = PieceWriter(path, keep) if os.path.isdir(path) else FileWriter(path, fd)
         self._cursor_path = f"{path}.cursor"
         self.cursor = self._read_cursor()
-        size = os.fstat(self.fd).st_size
+        size = self._log.end
         self._offset = self.cursor.get("offset", 0) if self.cursor else size
         self._drop = max(0, size - self._offset)
         self._saved = 0.0
@@ -48,7 +70,7 @@ class Sink:
             self._drop -= dropped
             data = data[dropped:]
         while data:
-            data = data[os.write(self.fd, data) :]
+            data = data[self._log.write(data) :]
 
     def mark(self, where: dict[str, int], *, now: bool = False) -> None:
         """Everything up to ``where`` of the engine's record was written."""
@@ -59,7 +81,7 @@ class Sink:
 
     def close(self, *, finished: bool) -> None:
         """Let go of the file; the cursor of a finished log is of no more use."""
-        os.close(self.fd)
+        self._log.close()
         if finished:
             try:
                 os.unlink(self._cursor_path)

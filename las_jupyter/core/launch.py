@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from las_jupyter.core.states import Lifetime, Mode, RestartPolicy
+from las_jupyter.core.states import Lifetime, LogCapture, Mode, RestartPolicy
 
 SPEC_FORMAT = 1
 """Raised when an older supervisor could not carry out a newer spec."""
@@ -180,11 +180,17 @@ class RestartRule(NamedTuple):
 
 
 class LogRule(NamedTuple):
-    """Bounds of the log: bytes kept of one start, starts kept, bytes kept of the instance altogether."""
+    """
+    Bounds of the log: bytes kept of one start, starts kept, bytes kept of the instance altogether.
+
+    ``capture`` is ``direct`` when the module writes the log itself, ``pump`` when a process carries it there from a
+    pipe, ``auto`` for direct where the file system can trim what is being written.
+    """
 
     start_bytes: int = 256 * 2**20
     keep_starts: int = 10
     total_bytes: int = 1024 * 2**20
+    capture: LogCapture = LogCapture.AUTO
 
 
 class Phase(NamedTuple):

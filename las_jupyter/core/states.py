@@ -56,6 +56,14 @@ class RestartPolicy(Word):
     ALWAYS = "always"
 
 
+class LogCapture(Word):
+    """How what a native module writes comes into its log."""
+
+    AUTO = "auto"
+    DIRECT = "direct"
+    PUMP = "pump"
+
+
 class Lifetime(Word):
     """Whether an instance outlives the kernel that started it."""
 

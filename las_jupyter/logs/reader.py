@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from las_jupyter.logs import holes, index
+from las_jupyter.logs import index, pieces
 from las_jupyter.logs.changes import Changes
 from las_jupyter.logs.search import Finder
 from las_jupyter.logs.shown import CONTEXT, Shown, fewer_states
@@ -18,6 +18,7 @@ _BIG_BLOCK = 4 * 1024 * 1024
 _SEARCHED_BLOCK = 512 * 1024  # it stays in the processor's cache
 _LONGEST_LINE = 16 * 1024
 _LONGEST_HELD = _LONGEST_LINE + CONTEXT
+_FILE_TIMES_LAG = 0.02  # a file's time is that of the kernel's last tick
 _LONGEST_JOINED = 64 * 1024 * 1024
 
 
@@ -31,7 +32,7 @@ class Chunk(NamedTuple):
 
 
 class LogReader:
-    """One log file. ``secrets`` are values that are never shown."""
+    """The log of one start. ``secrets`` are values that are never shown."""
 
     def __init__(self, path: str, secrets: tuple[str, ...] = ()) -> None:
         self.path = path
@@ -41,7 +42,7 @@ class LogReader:
     def size(self) -> int:
         """Bytes written so far, those trimmed away included."""
         try:
-            return os.stat(self.path).st_size
+            return pieces.size(self.path)
         except OSError:
             return 0
 
@@ -90,7 +91,7 @@ class LogReader:
     def offset_at(self, moment: float) -> int:
         """The beginning of the line the log stood at by ``moment``; its end when nothing was written since."""
         try:
-            if os.stat(self.path).st_mtime < moment:
+            if pieces.modified(self.path) + _FILE_TIMES_LAG < moment:
                 return self.size
             fd = os.open(index.index_path(self.path), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -171,24 +172,10 @@ class LogReader:
     @property
     def head(self) -> int:
         """Where the bytes begin that are still there."""
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return 0
-        try:
-            return holes.head(fd)
-        finally:
-            os.close(fd)
+        return pieces.head(self.path)
 
     def _bytes(self, offset: int, limit: int) -> bytes:
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return b""
-        try:
-            return os.pread(fd, limit, offset)
-        finally:
-            os.close(fd)
+        return pieces.read(self.path, offset, limit)
 
 
 def _split(data: bytes) -> list[bytes]:

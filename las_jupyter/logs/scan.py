@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
+
+from las_jupyter.logs.pieces import read
 
 _PIECE = 256 * 1024
 _LONGEST_LINE = 16 * 1024
@@ -48,14 +49,7 @@ class Scanner:
 
     def advance(self) -> bool:
         """Read what is new, at most one piece; whether there was anything."""
-        try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            data = os.pread(fd, _PIECE, self._offset)
-        finally:
-            os.close(fd)
+        data = read(self._path, self._offset, _PIECE)
         if not data:
             return False
         self._offset += len(data)

@@ -1,8 +1,9 @@
 """
-One file for each start, never overwritten, opened so that the module itself appends to it, and kept within bounds.
+One log for each start, never overwritten, and kept within bounds.
 
-The module owns its descriptor and we are not in its way: no death of ours can block it, end it or lose a line. What is
-above the bounds goes from the head of the file, by holes.
+Mostly it is a file that the module itself appends to: it owns its descriptor and we are not in its way, so that no
+death of ours can block it, end it or lose a line. What is above the bounds goes from the head of the file, by holes.
+Where the file system has none, the log is a folder of pieces, which whoever writes them keeps within bounds.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import os
 import time
 
 from las_jupyter.core.launch import LogRule
-from las_jupyter.logs import index
+from las_jupyter.core.states import LogCapture
+from las_jupyter.logs import index, pieces
 from las_jupyter.logs.holes import head, punch
+from las_jupyter.state.files import write_atomic
 
 _EVERY = 1.0
 _SOONEST = 0.05
@@ -21,6 +24,7 @@ _LEAST_KEPT = 64 * 1024
 _LONGEST_LINE = 16 * 1024
 _BLOCK = 4096
 _SAME_SECOND = 1000
+_LONGEST_INDEX = 64 * 1024
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -38,15 +42,24 @@ class LogStore:
 
     def open(self, generation: int, stamp: str) -> tuple[str, int]:
         """
-        A new file for start number ``generation`` and a descriptor that appends to it.
+        A new log for start number ``generation`` and a descriptor that appends to it; -1 when it is one in pieces.
 
         Logs of older starts are removed as the rule says. Raises ``OSError`` when none can be made.
         """
         path, fd = self._new(f"{generation:04d}-{stamp}")
+        if self._in_pieces(fd):
+            os.close(fd)
+            os.unlink(path)
+            os.mkdir(path, 0o700)
+            fd = -1
         self._current(path)
         self._forget_old()
         self._note(0)
         return path, fd
+
+    def _in_pieces(self, fd: int) -> bool:
+        how = self.rule.capture
+        return how is LogCapture.PUMP or (how is LogCapture.AUTO and not punch(fd, _BLOCK))
 
     def _new(self, name: str) -> tuple[str, int]:
         for number in range(_SAME_SECOND):
@@ -65,7 +78,7 @@ class LogStore:
         if not self._path:  # another supervisor began it
             self._current((logs_of(self.folder) or [""])[-1])
         try:
-            size = os.stat(self._path).st_size
+            size = pieces.size(self._path)
         except OSError:
             return _QUIET_EVERY
         grown, self._seen = size - self._seen, size
@@ -96,10 +109,12 @@ class LogStore:
     # ---- bounds
 
     def _kept(self) -> int:
-        return max(_LEAST_KEPT, min(self.rule.start_bytes, self.rule.total_bytes))
+        return kept(self.rule)
 
     def _bound(self, size: int) -> None:
-        if size > self._kept() and self.problem is None:
+        if os.path.isdir(self._path):
+            self._shorten_index()
+        elif size > self._kept() and self.problem is None:
             self._trim(size)
         if sum(_used(path) for path in logs_of(self.folder)) > self.rule.total_bytes:
             self._forget_old()
@@ -137,6 +152,20 @@ class LogStore:
         finally:
             os.close(fd)
 
+    def _shorten_index(self) -> None:
+        """Without holes: the rows that are still of use, written anew."""
+        path = index.index_path(self._path)
+        try:
+            if os.stat(path).st_size < _LONGEST_INDEX:
+                return
+            with open(path, "rb") as file:
+                gone = index.bytes_before(file.fileno(), pieces.head(self._path))
+                if gone >= _LONGEST_INDEX // 2:
+                    file.seek(gone)
+                    write_atomic(path, file.read())
+        except OSError:
+            pass
+
     def _forget_old(self) -> None:
         """Remove the oldest logs above the number and the bytes to keep, never the current one."""
         older = [path for path in logs_of(self.folder) if path != self._path]
@@ -146,9 +175,14 @@ class LogStore:
             if kept > max(1, self.rule.keep_starts) or room < 0:
                 for each in (path, index.index_path(path)):
                     try:
-                        os.unlink(each)
+                        pieces.remove(each)
                     except OSError:
                         pass
+
+
+def kept(rule: LogRule) -> int:
+    """How many bytes of one start's log are kept."""
+    return max(_LEAST_KEPT, min(rule.start_bytes, rule.total_bytes))
 
 
 def logs_of(folder: str) -> list[str]:
@@ -172,7 +206,7 @@ def _used(path: str) -> int:
     total = 0
     for each in (path, index.index_path(path)):
         try:
-            total += os.lstat(each).st_blocks * 512
+            total += pieces.used(each)
         except OSError:
             pass
     return total

@@ -51,6 +51,7 @@ from las_jupyter.state.paths import StatePaths, make_private
 
 OnChange = Callable[[Snapshot], None]
 _START_LOCK_WAIT = 15.0
+_DIES_WITHIN = 1.0
 _FIRST_WORD_WITHIN = 2.0
 _LOOK_AFTER_IT_EVERY = 2.0
 _END_WITHIN = 10.0
@@ -360,14 +361,10 @@ class Manager:
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
             return snapshot
-        try:
-            ask(self.paths.socket(name), "stop", grace=grace)
-            self._remember_memory(name)
-        except SupervisorUnreachable as error:
-            snapshot = self.snapshot(name)
-            if snapshot.state.alive:
-                raise self._unreachable(snapshot) from error
+        snapshot = self._order(snapshot, "stop", grace=grace)
+        if not snapshot.state.alive:
             return snapshot
+        self._remember_memory(name)
         for snapshot in self._changes(name, None):
             if on_change:
                 on_change(snapshot)
@@ -384,15 +381,43 @@ class Manager:
         if not snapshot.state.alive:
             return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
         before = snapshot.generation
-        try:
-            ask(self.paths.socket(name), "restart")
-        except SupervisorUnreachable as error:
-            raise self._unreachable(snapshot) from error
+        self._order(snapshot, "restart")
         for snapshot in self._changes(name, None):
             launched = snapshot.generation > before and snapshot.pid is not None
             if launched or (snapshot.container_id and snapshot.generation > before) or not snapshot.state.alive:
                 return snapshot
         return self.snapshot(name)
+
+    def _order(self, snapshot: Snapshot, what: str, **words: Any) -> Snapshot:
+        """
+        Have its supervisor do it; returns the snapshot it was asked at, or one where there is nothing left to do.
+
+        A supervisor that dies while it is asked is replaced, and the new one is asked: the old one may have begun, and
+        both orders say where things shall end. Raises ``SupervisorUnreachable`` when it lives and does not answer.
+        """
+        try:
+            ask(self.paths.socket(snapshot.name), what, **words)
+            return snapshot
+        except SupervisorUnreachable as error:
+            now = self._with_another_supervisor(snapshot)
+            if not now.state.alive or (what == "restart" and now.generation != snapshot.generation):
+                return now
+            if now.supervisor_pid == snapshot.supervisor_pid:
+                raise self._unreachable(now) from error
+        ask(self.paths.socket(snapshot.name), what, **words)
+        return now
+
+    def _with_another_supervisor(self, before: Snapshot) -> Snapshot:
+        """As it is now; where its supervisor is dying, as soon as it has a new one."""
+        deadline = time.monotonic() + _DIES_WITHIN
+        while True:
+            now = self.snapshot(before.name)
+            process = read_process(before.supervisor_pid or 0)
+            lives = process is not None and process.ticks == before.supervisor_ticks and process.state not in "ZX"
+            replaced = now.supervisor_pid != before.supervisor_pid or not now.state.alive
+            if lives or replaced or time.monotonic() >= deadline:
+                return now
+            time.sleep(0.005)
 
     def _unreachable(self, snapshot: Snapshot) -> SupervisorUnreachable:
         process = read_process(snapshot.supervisor_pid or 0)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from las_jupyter.core.quantities import parse_duration, parse_size
-from las_jupyter.core.states import Mode, RestartPolicy
+from las_jupyter.core.states import LogCapture, Mode, RestartPolicy
 
 _LARGEST = 2**60
 _LONGEST = 366 * 86400.0
@@ -107,6 +107,10 @@ class LogSettings(_Group):
     start_bytes: Size = Field(256 * 2**20, ge=64 * 2**10, description="bytes kept of one start")
     keep_starts: int = Field(10, ge=1, description="starts whose log is kept")
     total_bytes: Size = Field(2**30, ge=64 * 2**10, description="bytes kept of one instance altogether")
+    capture: LogCapture = Field(
+        LogCapture.AUTO,
+        description="direct: a native module writes its log itself; pump: a process does; auto: as can be trimmed",
+    )
 
 
 class RestartSettings(_Group):

@@ -67,7 +67,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         default_mode=settings.runtime.default_mode,
         native_enabled=settings.runtime.native_enabled,
         docker_enabled=settings.runtime.docker_enabled,
-        logs=LogRule(settings.logs.start_bytes, settings.logs.keep_starts, settings.logs.total_bytes),
+        logs=_log_rule(settings),
         restart=_restart(settings),
         memory_limit=settings.limits.memory,
         cpu_limit=settings.limits.cpus,
@@ -102,6 +102,11 @@ def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
         gpu_count=len(found),
     )
     return judge_policy(policies, hardware, manifest.name, manifest.category)
+
+
+def _log_rule(settings: LoadedSettings) -> LogRule:
+    logs = settings.logs
+    return LogRule(logs.start_bytes, logs.keep_starts, logs.total_bytes, logs.capture)
 
 
 def _restart(settings: LoadedSettings) -> RestartRule:

@@ -83,6 +83,10 @@ class StatePaths(NamedTuple):
             return path
         return os.path.join(runtime_folder(), f"{_short(self.instance(name))}.sock")
 
+    def pipe(self, name: str) -> str:
+        """What a pumped log comes through; beside the control socket, where there can be such things."""
+        return self.socket(name).removesuffix(".sock") + ".pipe"
+
 
 def _short(text: str) -> str:
     # FNV-1a: stable between processes, and hashlib would bring OpenSSL into every supervisor.

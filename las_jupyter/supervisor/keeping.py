@@ -125,7 +125,11 @@ class Keeping:
         snapshot = supervisor.record.snapshot
         if supervisor.running is None or os.path.exists(snapshot.log_path):
             return supervisor.record.warn("log", None)
-        where = f"; it can be read as /proc/{snapshot.pid}/fd/1" if snapshot.pid and not snapshot.container_id else ""
+        where = (
+            f"; it can be read as /proc/{snapshot.pid}/fd/1"
+            if snapshot.pid and not snapshot.container_id and not supervisor.pump
+            else ""
+        )
         return supervisor.record.warn(
             "log", f"the log file {snapshot.log_path} was deleted while it was written{where}"
         )

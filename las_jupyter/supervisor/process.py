@@ -10,7 +10,7 @@ import os
 import select
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from las_jupyter.core import lifecycle
 from las_jupyter.core.backend import Backend, ExitStatus, InstanceRef, Running, StartFiles
@@ -19,9 +19,10 @@ from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.lifecycle import Effect
 from las_jupyter.core.quantities import format_duration
 from las_jupyter.core.snapshot import ExitRecord, Fetching, Health, Leftover, Snapshot
-from las_jupyter.core.states import HealthState, ProcessState
+from las_jupyter.core.states import HealthState, LogCapture, Mode, ProcessState
 from las_jupyter.core.wire import to_data
-from las_jupyter.logs.writer import LogStore
+from las_jupyter.logs import pieces
+from las_jupyter.logs.writer import LogStore, kept
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.control import Client, Control
@@ -31,6 +32,9 @@ from las_jupyter.supervisor.record import Record
 from las_jupyter.supervisor.timers import Timers
 from las_jupyter.supervisor.watching import Watching
 from las_jupyter.supervisor.words import cannot_end, exit_text
+
+if TYPE_CHECKING:
+    from las_jupyter.logs.pump import Pump
 
 _GRACE_OF_LEFTOVERS = 1.0
 _INSIST_FIRST = 0.002
@@ -66,6 +70,7 @@ class Supervisor:
         self.keeping = Keeping(self)
         self._wakeup = _wakeup_pipe()
         self._owner_fd: int | None = None
+        self.pump: Pump | None = None
 
     # ---- beginning
 
@@ -89,6 +94,7 @@ class Supervisor:
             self.timers.set("backoff", max(0.0, (before.next_restart_at or 0.0) - time.time()))
         else:
             self.running = self._find(ref) if ref is not None else None
+            self._adopt_pump()
             if self.running is None:
                 self._lost()
                 return
@@ -103,6 +109,29 @@ class Supervisor:
             self.paths.instance(self.spec.name), snapshot.log_path, -1, snapshot.generation, self.paths.state_dir
         )
         return self.backend.adopt(ref, self.spec, files=files)
+
+    def _adopt_pump(self) -> None:
+        """Go on carrying the log where the dead supervisor's pump stopped, or will stop now."""
+        path, running = self.record.snapshot.log_path, self.running
+        if running is None or self.spec.mode is Mode.CONTAINER or not os.path.isdir(path):
+            return
+        pump = self._make_pump(path)
+        try:
+            pump.adopt(running.pid)
+        except OSError as error:
+            self.record.warn("pump", f"its log cannot be carried on: {error.strerror}")
+            return
+        self.pump = pump
+
+    def _make_pump(self, path: str) -> Pump:
+        from las_jupyter.logs.pump import Pump  # only the few that pump have it in memory
+
+        return Pump(self.paths.pipe(self.spec.name), path, kept(self.spec.logs))
+
+    def _end_pump(self) -> None:
+        if self.pump is not None:
+            self.pump.end()
+            self.pump = None
 
     def _resume(self) -> None:
         if self.running is None:
@@ -216,7 +245,7 @@ class Supervisor:
     def log_size(self) -> int:
         """Bytes the module has written so far."""
         try:
-            return os.stat(self.record.snapshot.log_path).st_size
+            return pieces.size(self.record.snapshot.log_path)
         except OSError:
             return 0
 
@@ -234,6 +263,7 @@ class Supervisor:
         try:
             self.running = self._launch_onto_log(generation, now)
         except LasError as error:
+            self._end_pump()
             self.launch_error = error
             self.record.change(fetching=None, health=Health(reason="it does not run"))
             self.feed(lifecycle.LaunchRefused(f"{error.message} {error.cause or ''}".strip()))
@@ -246,12 +276,22 @@ class Supervisor:
         self.watching.begin(self.record.snapshot.log_path, ready=False)
         self.keeping.begin()
         self.feed(lifecycle.Launched())
+        if self.pump is not None:
+            how = "the log is carried there by a pump" + (
+                ""
+                if self.spec.logs.capture is LogCapture.PUMP
+                else ": its file system cannot trim what is being written"
+            )
+            self.record.note("log pumped", self.life.state, self.life.state, how)
 
     def _launch_onto_log(self, generation: int, now: float) -> Running:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         try:
             os.makedirs(self.paths.logs(self.spec.name), mode=0o700, exist_ok=True)
             path, fd = self.store.open(generation, stamp)
+            if fd < 0 and self.spec.mode is not Mode.CONTAINER:
+                self.pump = self._make_pump(path)
+                fd = self.pump.begin()
         except OSError as error:
             cause = f"its log cannot be written: {error.strerror} ({self.paths.logs(self.spec.name)})"
             raise LasError(f"{self.spec.name} could not be started.", cause=cause, remedy="%las doctor") from error
@@ -261,7 +301,8 @@ class Supervisor:
             files = StartFiles(folder, path, fd, generation, self.paths.state_dir, self._meanwhile)
             return self.backend.launch(self.spec, secrets=self.secrets, files=files)
         finally:
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
 
     def _meanwhile(self, fetching: Fetching | None) -> bool:
         """Tell how far the fetching is and serve whoever asks; False once this start is to be given up."""
@@ -316,6 +357,8 @@ class Supervisor:
             self._due_orphaned()
 
     def _tend(self) -> None:
+        if self.pump is not None:
+            self.pump.tend()
         if self.running is None:
             return
         self.running.tend()
@@ -326,6 +369,8 @@ class Supervisor:
 
     def _main_ended(self, status: ExitStatus) -> None:
         self._exit_status = status
+        if self.pump is not None:
+            self.pump.drain()  # its last words may say why
         self.watching.end()
         self.keeping.end()
         insisted = self._insisting_since is not None
@@ -402,6 +447,7 @@ class Supervisor:
             self.record.change(pid=None, leftovers=())
             self.running.close()
             self.running = None
+            self._end_pump()
             self.feed(lifecycle.NothingLeft())
             return
         self._still_there(left)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,28 @@ def test_08_a_stopped_supervisor_is_said_so_within_seconds(house: House) -> None
     assert lives(snapshot.pid)
     os.kill(snapshot.supervisor_pid, signal.SIGCONT)
     assert house.until(ProcessState.STOPPED).exit
+
+
+@pytest.mark.parametrize("order", ["stop", "restart"])
+def test_04_an_order_to_a_supervisor_that_dies_of_it_is_carried_out_by_the_next(house: House, order: str) -> None:
+    snapshot = house.start()
+    supervisor = snapshot.supervisor_pid or 0
+    os.kill(supervisor, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as thread:
+        ordered = thread.submit(getattr(house.manager, order), "one")
+        eventually(lambda: _asked(house.paths.socket("one")), "somebody asks")
+        os.kill(supervisor, signal.SIGKILL)
+        seen = ordered.result(timeout=20)
+
+    assert seen.state.alive == (order == "restart")
+    assert seen.generation == (2 if order == "restart" else 1)
+    assert not lives(snapshot.pid)
+
+
+def _asked(path: str) -> bool:
+    """Whether a client waits for an answer at the socket."""
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    return len([line for line in lines if line[-1] == path]) > 1
 
 
 def test_19_a_reused_supervisor_number_does_not_look_alive(house: House) -> None:

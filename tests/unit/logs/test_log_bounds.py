@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from las_jupyter.core.launch import LogRule
+from las_jupyter.core.states import LogCapture
 from las_jupyter.logs.holes import head
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.logs.writer import LogStore
@@ -143,7 +144,7 @@ def test_another_supervisor_goes_on_bounding_the_log_of_the_dead_one(folder: str
 
 def test_where_nothing_can_be_trimmed_it_is_said_and_the_log_goes_on(folder: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("las_jupyter.logs.writer.punch", lambda *_: False)
-    store = LogStore(folder, LogRule(start_bytes=64 * 1024))
+    store = LogStore(folder, LogRule(start_bytes=64 * 1024, capture=LogCapture.DIRECT))
     path, fd = store.open(1, STAMP)
     os.write(fd, b"line\n" * 100_000)
     os.close(fd)
@@ -166,11 +167,11 @@ def test_a_quiet_log_is_looked_at_seldom_and_a_flood_often():
         assert store.tick() == 0.05
 
 
-def test_where_no_hole_can_be_made_the_log_is_whole_and_it_is_said_that_it_grows(tmp_path: Path):
+def test_a_direct_log_where_no_hole_can_be_made_is_whole_and_it_is_said_that_it_grows(tmp_path: Path):
     if subprocess.run(["mount", "-t", "ramfs", "ramfs", str(tmp_path)], capture_output=True, check=False).returncode:
         pytest.skip("mounting needs root")
     try:
-        store = LogStore(str(tmp_path), LogRule(start_bytes=64 * 1024))
+        store = LogStore(str(tmp_path), LogRule(start_bytes=64 * 1024, capture=LogCapture.DIRECT))
         path, fd = store.open(1, STAMP)
         os.write(fd, b"".join(b"%09d\n" % number for number in range(100_000)))
         store.tick()

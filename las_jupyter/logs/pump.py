@@ -1,0 +1,218 @@
+"""
+Carrying what a module writes from a pipe to its log, where the module cannot write the log itself.
+
+The pump is a process of its own, so that the module never waits for a supervisor that is gone. The module holds the
+pipe open for reading too: with everybody else killed it is never told that the pipe is broken, and at worst waits until
+the next pump goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import signal
+import time
+
+from las_jupyter.logs.pieces import PieceWriter
+from las_jupyter.state.lock import Lock, is_held
+
+_PIPE_SIZE = 1 << 20
+_SET_PIPE_SIZE = 1031
+_LOCK_WAIT = 2.0
+_PAUSE = 0.001
+_LAST_WORDS = 1.0
+_NO_SPLICE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class Pump:
+    """The pump of one start: from the pipe ``pipe`` to the log in pieces ``log``, of which ``keep`` bytes are kept."""
+
+    def __init__(self, pipe: str, log: str, keep: int) -> None:
+        self._pipe, self._log, self._keep = pipe, log, keep
+        self._lock = f"{pipe}.lock"
+        self._reader = -1
+        self._pid = 0
+
+    def begin(self) -> int:
+        """Make the pipe and begin to pump; a descriptor for the module to write to. Raises ``OSError``."""
+        _unlink(self._pipe)
+        os.mkfifo(self._pipe, 0o600)
+        self._open(self._pipe)
+        # For reading too: a pipe the module itself can read is never broken.
+        writer = os.open(self._pipe, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.fcntl(writer, _SET_PIPE_SIZE, _PIPE_SIZE)
+        except OSError:
+            pass  # above what this user may have: a smaller pipe pumps as well
+        try:
+            self._fork()
+        except OSError:
+            os.close(writer)
+            raise
+        return writer
+
+    def adopt(self, pid: int | None) -> None:
+        """Take over from a dead supervisor the pipe that process ``pid`` writes to. Raises ``OSError``."""
+        try:
+            self._open(self._pipe)
+        except OSError:
+            self._open(f"/proc/{pid}/fd/1")
+        self._end_other()
+        self._fork()
+
+    def tend(self) -> None:
+        """Pump again when the pump was killed; the pipe has kept what came meanwhile."""
+        if self._reader >= 0 and self._ended() and not self._empty_for_good():
+            try:
+                self._fork()
+            except OSError:
+                pass  # no room for a process now; this is called again
+
+    def drain(self) -> None:
+        """Wait, though not for long, until all that was written is in the log."""
+        until = time.monotonic() + _LAST_WORDS
+        while self._waiting() and time.monotonic() < until:
+            self.tend()
+            time.sleep(_PAUSE)
+
+    def end(self) -> None:
+        """The module is gone: see the pump end, or end it where a stranger got hold of the pipe."""
+        if self._reader < 0:
+            return
+        self.drain()
+        until = time.monotonic() + _LAST_WORDS
+        while not self._ended() and time.monotonic() < until:
+            time.sleep(_PAUSE)
+        if not self._ended():
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+        os.close(self._reader)
+        self._reader = -1
+        for path in (self._pipe, self._lock):
+            _unlink(path)
+
+    # ---- the process
+
+    def _open(self, path: str) -> None:
+        self._reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.set_blocking(self._reader, True)
+
+    def _fork(self) -> None:
+        """In our own session, which the search for what a module left passes over."""
+        pid = os.fork()
+        if pid:
+            self._pid = pid
+            return
+        try:
+            _be_alone(self._reader)
+            lock = Lock(self._lock)
+            if lock.acquire(wait=_LOCK_WAIT):
+                lock.write(f"{os.getpid()}")
+                carry(self._reader, PieceWriter(self._log, self._keep))
+        finally:
+            os._exit(0)
+
+    def _ended(self) -> bool:
+        if self._pid == 0:
+            return True
+        try:
+            done, _ = os.waitpid(self._pid, os.WNOHANG)
+        except ChildProcessError:
+            done = self._pid
+        if done:
+            self._pid = 0
+        return self._pid == 0
+
+    def _end_other(self) -> None:
+        """End the pump of the dead supervisor. Its lock says that it lives, so the number in it is its own."""
+        until = time.monotonic() + _LAST_WORDS
+        while is_held(self._lock) and time.monotonic() < until:
+            try:
+                with open(self._lock) as file:
+                    handle = os.pidfd_open(int(file.read() or 0))
+            except (OSError, ValueError):
+                time.sleep(_PAUSE)
+                continue
+            try:
+                if is_held(self._lock):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                select.select([handle], [], [], _LAST_WORDS)
+            finally:
+                os.close(handle)
+
+    def _waiting(self) -> bool:
+        return self._reader >= 0 and bool(self._events() & select.POLLIN)
+
+    def _empty_for_good(self) -> bool:
+        """Nobody can write any more and all was read: the pump was right to end."""
+        return not self._waiting() and bool(self._events() & select.POLLHUP)
+
+    def _events(self) -> int:
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        return dict(poll.poll(0)).get(self._reader, 0)
+
+
+def carry(pipe: int, log: PieceWriter) -> None:
+    """
+    From ``pipe`` to ``log`` until nobody can write into it any more.
+
+    What the disk has no room for is dropped and counted, for the module must not wait for a disk; the log tells.
+    """
+    spliced, lost = True, 0
+    while True:
+        if lost:
+            select.select([pipe], [], [])  # it is told before what comes next
+            lost = _tell_lost(log, lost)
+        try:
+            if spliced:
+                if log.take(pipe) == 0:
+                    break
+                continue
+        except OSError as error:
+            spliced = error.errno not in _NO_SPLICE
+        data = os.read(pipe, _PIPE_SIZE)
+        if not data:
+            break
+        lost += len(data) if spliced else _write(log, data)
+    if lost:
+        _tell_lost(log, lost)
+
+
+def _write(log: PieceWriter, data: bytes) -> int:
+    """Append ``data``; how many bytes of it found no room."""
+    while data:
+        try:
+            data = data[log.write(data) :]
+        except OSError:
+            break
+    return len(data)
+
+
+def _tell_lost(log: PieceWriter, lost: int) -> int:
+    """Say in the log what it lacks, once there is room; what is still to be told."""
+    return lost if _write(log, f"\n[las] {lost} bytes were lost here: the disk had no room\n".encode()) else 0
+
+
+def _be_alone(reader: int) -> None:
+    """Let go of everything that is the supervisor's: its lock above all, which lives as long as a descriptor of it."""
+    signal.set_wakeup_fd(-1)
+    with open("/proc/self/comm", "w") as file:
+        file.write("las-pump")
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) != reader:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass  # the listing itself
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass

@@ -1,0 +1,274 @@
+"""Logs on a disk that cannot be trimmed while it is written: carried by a pump, whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from containers import BASE, ready_engine
+from native_house import House, eventually, lives
+
+from las_jupyter.core.launch import ContainerSpec, LaunchSpec, LogProbe, LogRule, ReadyRule, StopRule
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import LogCapture, Mode, ProcessState
+from las_jupyter.logs import pieces
+from las_jupyter.logs.reader import LogReader
+from las_jupyter.runtime.manager import Manager
+from las_jupyter.state.paths import StatePaths
+
+PUMPED = LogRule(capture=LogCapture.PUMP)
+FLOOD = """
+import os, sys
+print("up", flush=True)
+for writer in range(4):
+    if os.fork() == 0:
+        for number in range(int(sys.argv[1])):
+            os.write(1, b"%d %08d %s\\n" % (writer, number, b"x" * 88))
+        os._exit(0)
+for _ in range(4):
+    os.wait()
+print("done", flush=True)
+"""
+COUNTING = "echo up; i=0; while :; do echo line $i; i=$((i+1)); sleep 0.01; done"
+FAST = """
+import os
+os.write(1, b"up\\n")
+number = 0
+while True:
+    os.write(1, b"line %d\\n" % number)
+    number += 1
+"""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a kind that has no holes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "ramfs", "ramfs", folder], capture_output=True, check=False).returncode:
+        pytest.skip("native: mounting a small disk needs root")
+    folder.chmod(0o700)
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def house_on(folder: Path, logs: Path) -> House:
+    """A house whose logs lie elsewhere."""
+    house = House(folder)
+    house.paths = StatePaths(str(folder / "state"), str(logs))
+    house.manager = Manager(house.paths)
+    return house
+
+
+def spec(*argv: str, logs: LogRule = PUMPED) -> LaunchSpec:
+    return LaunchSpec(
+        "one",
+        "words",
+        Mode.NATIVE,
+        "native",
+        argv,
+        ready=ReadyRule(LogProbe("^up$")),
+        stop=StopRule(grace=2.0),
+        logs=logs,
+    )
+
+
+def start(house: House, *argv: str, logs: LogRule = PUMPED) -> Snapshot:
+    house.manager.start(spec(*argv, logs=logs), {})
+    return house.manager.wait_ready("one", timeout=20)
+
+
+def pump_of(house: House) -> int:
+    """The process id of the pump, once there is one."""
+    path = Path(f"{house.paths.pipe('one')}.lock")
+
+    def look() -> int:
+        pid = int(path.read_text() or 0) if path.exists() else 0
+        return pid if lives(pid) else 0
+
+    return eventually(look, "there is a pump")
+
+
+def numbers(house: House) -> list[int]:
+    return [int(line.split()[1]) for line in house.log().decode().splitlines() if line.startswith("line ")]
+
+
+def grown(house: House, by: int = 50) -> None:
+    before = len(numbers(house))
+    eventually(lambda: len(numbers(house)) >= before + by, "the log grows")
+
+
+def complete(house: House) -> bool:
+    found = numbers(house)
+    return found == list(range(len(found)))
+
+
+def test_a_flood_past_the_bound_keeps_whole_lines_in_order_and_the_disk_is_bounded(tmp_path: Path, disk: Path) -> None:
+    bound = 2 * 2**20
+    house = house_on(tmp_path, disk)
+    try:
+        spec_ = spec(sys.executable, "-c", FLOOD, "50000", logs=LogRule(start_bytes=bound))
+        house.manager.start(spec_, {})
+        path, most = house.manager.snapshot("one").log_path, 0
+        while house.manager.snapshot("one").state.alive:
+            most = max(most, pieces.used(path))
+        log = house.log().decode().splitlines()
+        assert log[-1] == "done"
+        assert most <= bound
+        assert pieces.size(path) > 4 * 50_000 * 100
+        last = dict.fromkeys(range(4), -1)
+        for line in log[:-1]:
+            writer, number, rest = line.split()
+            assert rest == "x" * 88
+            assert last[int(writer)] in (-1, int(number) - 1), "no line between two kept ones is missing"
+            last[int(writer)] = int(number)
+        assert any("cannot trim" in event.reason for event in house.manager.events("one"))
+        assert LogReader(path).tail(1) == ["done"]
+    finally:
+        house.close()
+
+
+def test_while_the_supervisor_is_dead_the_log_goes_on_and_a_new_one_carries_it_further(house: House) -> None:
+    begun = start(house, "sh", "-c", COUNTING)
+    first = pump_of(house)
+
+    house.kill_supervisor()
+    size = pieces.size(begun.log_path)
+    eventually(lambda: pieces.size(begun.log_path) > size + 500, "the log grows without a supervisor")
+    assert lives(first)
+
+    seen = house.manager.snapshot("one")
+    assert seen.pid == begun.pid
+    eventually(lambda: pump_of(house) != first, "the new supervisor has a pump of its own")
+    assert not lives(first)
+    grown(house)
+    assert house.manager.stop("one").state is ProcessState.STOPPED
+    assert complete(house)
+
+
+def test_a_killed_pump_is_replaced_and_not_a_byte_is_missing(house: House) -> None:
+    start(house, sys.executable, "-c", FAST, logs=PUMPED._replace(start_bytes=2**30))
+    for _ in range(5):
+        old = pump_of(house)
+        os.kill(old, signal.SIGKILL)
+        eventually(lambda old=old: pump_of(house) != old, "there is another pump")
+    house.manager.stop("one")
+    assert complete(house)
+    assert numbers(house)[-1] > 1000
+
+
+def test_with_pump_and_supervisor_killed_the_module_waits_unharmed_until_somebody_comes(house: House) -> None:
+    begun = start(house, sys.executable, "-c", FAST)
+    os.kill(house.manager.snapshot("one").supervisor_pid or 0, signal.SIGSTOP)  # lest it makes another pump
+    pump = pump_of(house)
+    os.kill(pump, signal.SIGKILL)
+    house.kill_supervisor()
+    size = pieces.size(begun.log_path)
+
+    def rests() -> bool:
+        return Path(f"/proc/{begun.pid}/wchan").read_text() in ("pipe_write", "anon_pipe_write", "pipe_wait_writable")
+
+    eventually(rests, "the pipe is full")
+    assert lives(begun.pid)
+    assert pieces.size(begun.log_path) == size
+
+    seen = house.manager.snapshot("one")
+    assert (seen.pid, seen.state) == (begun.pid, ProcessState.RUNNING)
+    eventually(lambda: pieces.size(begun.log_path) > size + 2**20, "the log goes on")
+    house.manager.stop("one")
+    assert complete(house)
+
+
+def test_its_last_words_are_in_the_log_when_its_end_is_told(house: House) -> None:
+    house.manager.start(
+        spec("sh", "-c", "echo up; sleep 0.2; head -c 900000 /dev/zero | tr '\\0' y; echo; echo why; exit 3"), {}
+    )
+    seen = house.until(ProcessState.FAILED)
+
+    assert seen.exit
+    assert seen.exit.code == 3
+    assert house.log().endswith(b"y\nwhy\n")
+    assert not Path(house.paths.pipe("one")).exists(), "nothing of the pump is left"
+
+
+def test_a_worker_that_is_left_behind_is_ended_and_the_pump_with_it(house: House) -> None:
+    start(house, "sh", "-c", "setsid sh -c 'while :; do echo left; sleep 0.01; done' & echo up; sleep 600")
+    pump = pump_of(house)
+
+    assert house.manager.stop("one").state is ProcessState.STOPPED
+    assert not lives(pump)
+
+
+def test_a_full_disk_costs_lines_that_are_counted_and_never_the_module(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=False).returncode:
+        pytest.skip("native: mounting a small disk needs root")
+    house = house_on(tmp_path, folder)
+    try:
+        waits = "while [ ! -e $HOUSE/{0} ]; do sleep 0.02; done;"
+        flood = "head -c 3000000 /dev/zero | tr '\\0' z; touch $HOUSE/written;"
+        script = f"echo up; {waits.format('go')} {flood} {waits.format('more')} echo after; sleep 600"
+        made = spec("sh", "-c", script)._replace(env={"HOUSE": str(tmp_path)})
+        house.manager.start(made, {})
+        house.manager.wait_ready("one", timeout=20)
+        filler = folder / "filler"
+        filler.write_bytes(b"x" * 400_000)
+        (tmp_path / "go").touch()
+        path = house.manager.snapshot("one").log_path
+        eventually(lambda: pieces.size(path) > 400_000, "the disk fills up")
+        eventually((tmp_path / "written").exists, "the module waits for nobody")
+        filler.unlink()
+        (tmp_path / "more").touch()
+        eventually(lambda: house.log().endswith(b"after\n"), "the log goes on")
+        assert house.log().endswith(b" bytes were lost here: the disk had no room\nafter\n")
+        assert house.manager.stop("one").state is ProcessState.STOPPED
+    finally:
+        house.close()
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize(
+    "engine", [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
+)
+def test_a_containers_log_keeps_within_its_bound_there_too(tmp_path: Path, disk: Path, engine: str) -> None:
+    ready_engine(engine)
+    house = house_on(tmp_path, disk)
+    try:
+        script = "echo up; i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; sleep 600"
+        house.manager.start(
+            LaunchSpec(
+                "one", "words", Mode.CONTAINER, engine, ("sh", "-c", script), ready=ReadyRule(LogProbe("^up$")),
+                container=ContainerSpec(BASE, user="65534:65534", pull="never"), logs=LogRule(start_bytes=64 * 1024),
+            ),
+            {},
+        )  # fmt: skip
+        path = house.manager.snapshot("one").log_path
+        eventually(lambda: house.log().endswith(b"line 19999\n"), "all was collected")
+        house.kill_supervisor()
+        house.manager.stop("one", grace=0.2)
+        found = numbers(house)
+        assert found == list(range(found[0], 20_000)), "none is missing or there twice"
+        assert found[0] > 0
+        assert pieces.used(path) <= 64 * 1024
+    finally:
+        house.close()
+
+
+def test_the_log_of_every_start_is_its_own(house: House) -> None:
+    start(house, "sh", "-c", COUNTING)
+    first = house.manager.snapshot("one").log_path
+    house.manager.restart("one")
+    house.manager.wait_ready("one", timeout=20)
+    second = house.manager.snapshot("one").log_path
+
+    assert first != second
+    grown(house)
+    house.manager.stop("one")
+    assert complete(house)
+    assert LogReader(first).grep("^up$") == ["up"]
