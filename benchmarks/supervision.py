@@ -173,8 +173,9 @@ def by_pump(bench: Bench, argv: list[str]) -> tuple[float, Path]:
     bench.start("flood", *argv, str(done), logs=LogRule(keep_starts=1, capture=LogCapture.PUMP))
     took, log = float(told(done)), bench.manager.snapshot("flood").log_path
     kept = bench.fresh("pumped")
-    bench.end("flood")
+    bench.manager.stop("flood")
     kept.write_bytes(pieces.read(log, 0, pieces.size(log)))
+    bench.end("flood")
     return took, kept
 
 

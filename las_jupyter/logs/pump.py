@@ -22,6 +22,8 @@ _PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031
 _LOCK_WAIT = 2.0
 _PAUSE = 0.001
+# Who writes line by line is held up by a reader that wakes for each line: a millisecond gathers them.
+_WORTHWHILE, _GATHER = 8 * 1024, 0.001
 _LAST_WORDS = 1.0
 _NO_SPLICE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -169,8 +171,11 @@ def carry(pipe: int, log: PieceWriter) -> None:
             lost = _tell_lost(log, lost)
         try:
             if spliced:
-                if log.take(pipe) == 0:
+                taken = log.take(pipe)
+                if taken == 0:
                     break
+                if taken < _WORTHWHILE:
+                    time.sleep(_GATHER)
                 continue
         except OSError as error:
             spliced = error.errno not in _NO_SPLICE
