@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 from native_house import House, eventually, lives
+from required import missing
 
 from las_jupyter.core.errors import StopFailed
-from las_jupyter.core.states import ProcessState
+from las_jupyter.core.launch import RestartRule, StopRule
+from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import HealthState, ProcessState, RestartPolicy
+from las_jupyter.logs.reader import LogReader
 
 pytestmark = pytest.mark.native
 
@@ -101,6 +105,75 @@ def test_42_a_line_without_end_costs_the_supervisor_no_memory(house: House) -> N
     lines = house.manager.log("one").tail(2)
     assert lines[-1] == "up"
     assert len(lines[0]) < 20_000
+
+
+@pytest.fixture
+def wall_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Step the wall clock of every supervisor and server that is started from now on; the monotonic one stays."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        missing("faketime", "the library that gives a process another clock is not installed")
+    step = tmp_path / "clock"
+    step.write_text("+0")
+    for name, value in {
+        "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(step), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    def to(when: str) -> None:
+        beside = step.with_suffix(".new")
+        beside.write_text(when)
+        beside.replace(step)
+
+    return to
+
+
+def health_is(house: House, state: HealthState) -> Snapshot | None:
+    found = house.manager.snapshot("one")
+    return found if found.health.state is state else None
+
+
+@pytest.mark.parametrize("step", ["+360000", "-360000", "@1970-01-02 00:00:00"])
+def test_21_a_step_of_the_wall_clock_moves_no_deadline(
+    house: House, wall_clock: Callable[[str], None], tmp_path: Path, step: str
+) -> None:
+    status = tmp_path / "status"
+    status.write_text("200")
+    began = house.start("deaf", f"status={status}", served=True, stop=StopRule(grace=1.5), env={"LD_PRELOAD": ""})
+
+    wall_clock(step)
+    status.write_text("500")
+    seen = eventually(lambda: health_is(house, HealthState.UNHEALTHY), "it is seen to be ill")
+    stepped = 86_400.0 if step[0] == "@" else time.time() + int(step)
+    assert abs((seen.health.at or 0) - stepped) < 90_000, "its supervisor has the new clock"
+    status.write_text("200")
+    seen = eventually(lambda: health_is(house, HealthState.HEALTHY), "it is seen to be well")
+    assert (seen.state, seen.supervisor_pid, seen.pid) == (ProcessState.RUNNING, began.supervisor_pid, began.pid)
+
+    asked = time.monotonic()
+    assert house.manager.stop("one").state is ProcessState.STOPPED
+    assert 1.4 < time.monotonic() - asked < 10, "the grace is neither cut nor stretched"
+    log = LogReader(seen.log_path)
+    assert log.since(0.0) == log.tail(10), "the index stays in order"
+
+
+@pytest.mark.parametrize("step", ["+3600", "-3600"])
+def test_21_a_restart_waits_as_long_as_it_was_to_wait(
+    house: House, wall_clock: Callable[[str], None], tmp_path: Path, step: str
+) -> None:
+    go = tmp_path / "go"
+    rule = RestartRule(RestartPolicy.ON_FAILURE, first=2.0)
+    house.start(f"after_file={go}:3", restart=rule, env={"LD_PRELOAD": ""})
+    ended = time.monotonic()
+    go.touch()
+    house.until(ProcessState.BACKOFF)
+    go.unlink()
+    wall_clock(step)
+
+    house.until(ProcessState.RUNNING)
+    assert 1.5 < time.monotonic() - ended < 15
+    assert house.manager.snapshot("one").generation == 2
 
 
 def test_21_no_wait_depends_on_the_wall_clock() -> None:
