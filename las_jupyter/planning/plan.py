@@ -59,7 +59,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         _check_trust(world)
     check_exposure(request, world, mode.mode, decisions)
     ports = choose_ports(request, world, mode.mode, decisions)
-    gpus = choose_gpus(request, world, decisions)
+    gpus = choose_gpus(request, world, mode.mode, decisions)
     limits = _limits(request, world, mode.mode, decisions)
     if mode.mode is Mode.NATIVE:
         _keepers_decision(limits, world, decisions)
