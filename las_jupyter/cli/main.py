@@ -149,7 +149,9 @@ def _show_error(error: LasError, asked: Asked) -> None:
     if asked.json:
         from las_jupyter.display.data import error_data
 
-        print(json.dumps(error_data(error), ensure_ascii=False, indent=2))
+        data = error_data(error)
+        data["error"]["remedy"] = _in_terminal_words(error.remedy) if error.remedy else error.remedy
+        print(json.dumps(data, ensure_ascii=False, indent=2))
         return
     print("\n".join(_in_terminal_words(line) for line in error.lines()), file=sys.stderr)
 

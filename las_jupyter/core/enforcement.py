@@ -23,9 +23,14 @@ def limit_words(limits: Limits, enforcement: dict[str, str]) -> tuple[str, ...]:
     """
     by_means: dict[str, list[str]] = {}
     for name, how in enforcement.items():
-        means = f"watched every {WATCHED_EVERY[name]:g} s" if how == "watched" and name in WATCHED_EVERY else how
-        by_means.setdefault(_MEANS.get(how, means), []).append(_size(name, limits))
+        by_means.setdefault(means_words(name, how), []).append(_size(name, limits))
     return tuple(f"{', '.join(what)} {means}" for means, what in by_means.items())
+
+
+def means_words(name: str, how: str) -> str:
+    """Who keeps the limit ``name``, as ``enforced by cgroup v1``; ``how`` is its word in an enforcement."""
+    means = f"watched every {WATCHED_EVERY[name]:g} s" if how == "watched" and name in WATCHED_EVERY else how
+    return _MEANS.get(how, means)
 
 
 def _size(name: str, limits: Limits) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 
 from las_jupyter.core.request import ComparedRow, Comparison
@@ -75,6 +76,10 @@ def _title(comparison: Comparison) -> str:
 
 
 def _legend(comparison: Comparison) -> str:
-    first = next((each.mode for each in comparison.sides if each.plan), None)
+    first = next((each.plan for each in comparison.sides if each.plan), None)
     marked = f"{DIFFERS} marks what differs. " if any(row.differs for row in comparison.rows) else ""
-    return f"{marked}Choose with: %las start {comparison.module} --mode {first}" if first else marked
+    if first is None:
+        return marked
+    model = f" --model {shlex.quote(first.request.model)}" if first.request.model else ""
+    module = shlex.quote(first.request.module)
+    return f"{marked}Choose with: %las start {module}{model} --mode {first.spec.mode}"

@@ -155,6 +155,7 @@ class ContainerLaunch(Strict):
     read_only: bool = Field(default=True, description="whether the rest of its file system is read-only")
     env: dict[EnvName, Word] = Field({}, description="environment it is given")
     shm: Size | None = Field(None, description="size of /dev/shm")
+    needs_gpu: bool = Field(default=False, description="whether the image is of no use without a GPU")
     model_target: InnerPath | None = Field(None, description="the folder inside where the model is shown")
 
 

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
+from las_jupyter.core.enforcement import means_words
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import (
     CommandProbe,
@@ -29,6 +30,8 @@ from las_jupyter.planning.plan import decide, instance_name
 from las_jupyter.planning.world import World
 
 _NONE = "none"
+_Subject = tuple[str, Callable[[StartPlan], str]]
+"""What a row is about, and how a plan tells it."""
 
 
 class _Restriction(NamedTuple):
@@ -54,9 +57,9 @@ def side(request: StartRequest, world: World, mode: Mode) -> Side:
         return Side(mode, None, refused.cause or refused.message, refused.remedy or "")
 
 
-def side_by_side(request: StartRequest, module: str, sides: tuple[Side, ...]) -> Comparison:
+def side_by_side(request: StartRequest, module: str, sides: tuple[Side, ...], keepers: dict[str, str]) -> Comparison:
     """
-    One row a subject, the possible modes first.
+    One row a subject, the possible modes first. ``keepers`` says for each limit who would keep it natively.
 
     Raises ``PlanRefused`` when no mode is possible, and for the same reason: then there is nothing to weigh.
     """
@@ -69,7 +72,7 @@ def side_by_side(request: StartRequest, module: str, sides: tuple[Side, ...]) ->
     rows = [ComparedRow("possible", _possible(native), _possible(container))]
     rows += [
         _row(subject, native.plan and tell(native.plan), container.plan and tell(container.plan))
-        for subject, tell in _SUBJECTS
+        for subject, tell in (*_BEFORE_LIMITS, *_limits(keepers), *_AFTER_LIMITS)
     ]
     rows += [_row(each.subject, native.plan and each.native, container.plan and each.container) for each in _ALWAYS]
     kept = tuple(row for row in rows if row.native or row.container)
@@ -119,15 +122,16 @@ def _user(plan: StartPlan) -> str:
 
 
 def _network(plan: StartPlan) -> str:
+    where = "all addresses" if plan.spec.exposed else "127.0.0.1 only"
     if _inside(plan):
-        return "a bridge of the engine's; its ports are published on 127.0.0.1 only"
-    exposed = any(each.subject == "exposure" for each in plan.decisions)
-    return "this machine's; it listens on " + ("all addresses" if exposed else "127.0.0.1 only")
+        return f"a bridge of the engine's; its ports are published on {where}"
+    return f"this machine's; it listens on {where}"
 
 
 def _ports(plan: StartPlan) -> str:
+    address = "0.0.0.0" if plan.spec.exposed else "127.0.0.1"  # noqa: S104 - shown, not bound
     told = [
-        f"{port.name} 127.0.0.1:{port.host}" + (f" → {port.inner} inside" if _inside(plan) else "")
+        f"{port.name} {address}:{port.host}" + (f" → {port.inner} inside" if _inside(plan) else "")
         for port in plan.spec.ports
     ]
     return ", ".join(told) or _NONE
@@ -167,12 +171,21 @@ def _secrets(plan: StartPlan) -> str:
     return ", ".join(told)
 
 
-def _limit(amount: Callable[[Limits], str], natively: str) -> Callable[[StartPlan], str]:
-    """How a limit is told: the amount, and who keeps it; ``natively`` says who that is without an engine."""
+def _limits(keepers: dict[str, str]) -> tuple[_Subject, ...]:
+    return (
+        ("memory limit", _limit("memory", lambda limits: format_size(limits.memory) if limits.memory else "", keepers)),
+        ("cpu limit", _limit("cpus", lambda limits: f"{limits.cpus:g} cores" if limits.cpus else "", keepers)),
+        ("process limit", _limit("pids", lambda limits: str(limits.pids) if limits.pids else "", keepers)),
+    )
+
+
+def _limit(name: str, amount: Callable[[Limits], str], keepers: dict[str, str]) -> Callable[[StartPlan], str]:
+    """How a limit is told: the amount, and who keeps it."""
 
     def tell(plan: StartPlan) -> str:
         told = amount(plan.spec.limits)
-        return f"{told}, {'kept by the engine' if _inside(plan) else natively}" if told else _NONE
+        how = "engine" if _inside(plan) else keepers.get(name, "none")
+        return f"{told}, {means_words(name, how)}" if told else _NONE
 
     return tell
 
@@ -233,11 +246,7 @@ def _warnings(plan: StartPlan) -> str:
     return "; ".join(plan.warnings)
 
 
-def _pids(limits: Limits) -> str:
-    return str(limits.pids) if limits.pids else ""
-
-
-_SUBJECTS: tuple[tuple[str, Callable[[StartPlan], str]], ...] = (
+_BEFORE_LIMITS: tuple[_Subject, ...] = (
     ("runs", _runs),
     ("image", _image),
     ("arguments", _arguments),
@@ -250,9 +259,8 @@ _SUBJECTS: tuple[tuple[str, Callable[[StartPlan], str]], ...] = (
     ("environment", _environment),
     ("secrets", _secrets),
     ("memory needed", _estimate),
-    ("memory limit", _limit(lambda limits: format_size(limits.memory) if limits.memory else "", "watched by us")),
-    ("cpu limit", _limit(lambda limits: f"{limits.cpus:g} cores" if limits.cpus else "", "told, not enforced")),
-    ("process limit", _limit(_pids, "not enforced")),
+)
+_AFTER_LIMITS: tuple[_Subject, ...] = (
     ("shared memory", _shared_memory),
     ("GPUs", _gpus),
     ("ready when", _ready),

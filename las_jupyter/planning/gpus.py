@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, Gpus
+from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.policy.rules import SEVERAL_GPUS
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from las_jupyter.planning.world import World
 
 
-def choose_gpus(request: StartRequest, world: World, decisions: list[Decision]) -> Gpus:
+def choose_gpus(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> Gpus:
     """The GPUs of this start; raises ``PlanRefused`` when one is not here, not allowed, or another instance's."""
     if not request.gpus:
-        _check_gpu_is_not_needed(world)
+        _check_gpu_is_not_needed(world, mode)
         reason = "none were asked for" if world.machine.gpu_ids else "none were asked for, and none are here"
         decisions.append(Decision("GPUs", "none", reason))
         return Gpus()
@@ -77,13 +78,21 @@ def _shared(request: StartRequest, world: World, wanted: tuple[str, ...]) -> str
     )
 
 
-def _check_gpu_is_not_needed(world: World) -> None:
+def _check_gpu_is_not_needed(world: World, mode: Mode) -> None:
     manifest = world.entry.manifest
-    if not lower.needs(manifest).gpu:
+    by_image = mode is Mode.CONTAINER and lower.container(manifest).needs_gpu
+    if not (by_image or lower.needs(manifest).gpu):
         return
     here = world.machine.gpu_ids
+    what = f"The image of {manifest.name}" if by_image else manifest.name
     raise PlanRefused(
-        f"{manifest.name} is of no use without a GPU.",
+        f"{what} is of no use without a GPU.",
         cause=f"none was asked for; here are {', '.join(here)}" if here else "no GPU answers on this machine",
-        remedy=f"%las start {manifest.name} --gpus all" if here else "%las doctor",
+        remedy=_without_gpu(manifest.name, by_image=by_image, here=bool(here)),
     )
+
+
+def _without_gpu(name: str, *, by_image: bool, here: bool) -> str:
+    if here:
+        return f"%las start {name} --gpus all"
+    return f"%las plan {name} --mode native, which says what it takes here" if by_image else "%las doctor"

@@ -59,7 +59,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         _check_trust(world)
     check_exposure(request, world, mode.mode, decisions)
     ports = choose_ports(request, world, mode.mode, decisions)
-    gpus = choose_gpus(request, world, decisions)
+    gpus = choose_gpus(request, world, mode.mode, decisions)
     limits = _limits(request, world, mode.mode, decisions)
     if mode.mode is Mode.NATIVE:
         _keepers_decision(limits, world, decisions)
@@ -222,9 +222,10 @@ def _container(
 
 
 def _limits(request: StartRequest, world: World, mode: Mode, decisions: list[Decision]) -> Limits:
-    memory = _under_the_ceiling(
-        "memory", request.memory, world.memory_limit, world.policy.max_memory, format_size, world
-    )
+    ceiling = world.policy.max_memory
+    if ceiling and ceiling >= world.machine.memory_total and not (request.memory or world.memory_limit):
+        ceiling = None  # the machine bounds it already, and its whole memory could be promised once only
+    memory = _under_the_ceiling("memory", request.memory, world.memory_limit, ceiling, format_size, world)
     cpus = _under_the_ceiling("cpus", request.cpus, world.cpu_limit, world.policy.max_cpus, str, world)
     promised = sum(spec.memory_promised or 0 for snapshot, spec in world.running if snapshot.state.alive)
     if memory:

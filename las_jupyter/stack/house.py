@@ -52,7 +52,7 @@ class House:
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
         sides = (side(request, world, mode) for mode in Mode)
         told = tuple(each._replace(plan=with_image(each.plan)) if each.plan else each for each in sides)
-        return side_by_side(request, world.entry.manifest.name, told)
+        return side_by_side(request, world.entry.manifest.name, told, world.keepers)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
         if not plan.downloads or plan.spec.model is None:

@@ -277,10 +277,9 @@ def test_a_stop_during_a_start_ends_the_start(smollm2):
         (["start", "llama.cpp", "--", "--port", "1"], 3, "--port before the two dashes"),
     ],
 )
-def test_a_terminal_is_told_the_same(words, code, says):
-    done = subprocess.run(
-        [sys.executable, "-m", "las_jupyter.cli", *words], check=False, capture_output=True, text=True
-    )
+@pytest.mark.parametrize("package", ["las_jupyter.cli", "las_jupyter"])
+def test_a_terminal_is_told_the_same(package, words, code, says):
+    done = subprocess.run([sys.executable, "-m", package, *words], check=False, capture_output=True, text=True)
 
     assert done.returncode == code
     assert done.stdout == ""

@@ -72,6 +72,14 @@ def test_an_error_is_data_for_a_script(house, capsys):
     assert json.loads(capsys.readouterr().out)["error"]["type"] == "NoSuchInstance"
 
 
+def test_advice_as_data_names_the_command_and_not_the_magic_too(house, capsys):
+    house.refusal = PlanRefused("There is not enough memory.", remedy="%las stop big")
+
+    main(["start", "llama.cpp", "--json"])
+
+    assert json.loads(capsys.readouterr().out)["error"]["remedy"] == "las-jupyter stop big"
+
+
 def test_the_frames_are_there_for_who_asks(house, capsys):
     main(["--traceback", "stop", "chat"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from worlds import DOCKER, NATIVE, NO_DOCKER, a_world
 
@@ -13,13 +15,14 @@ from las_jupyter.display.data import as_data
 from las_jupyter.planning.compare import side, side_by_side
 from las_jupyter.planning.plan import decide
 from las_jupyter.planning.world import Engine, World
+from las_jupyter.policy.rules import Hardware, Policy, judge_policy
 
 BOTH = a_world(backends=(NATIVE, DOCKER), person=(1234, 1234))
 
 
 def compared(world: World = BOTH, **asked: object) -> Comparison:
     request = StartRequest("llama.cpp")._replace(**asked)  # type: ignore[arg-type]
-    return side_by_side(request, "llama.cpp", tuple(side(request, world, mode) for mode in Mode))
+    return side_by_side(request, "llama.cpp", tuple(side(request, world, mode) for mode in Mode), world.keepers)
 
 
 def row(comparison: Comparison, subject: str) -> ComparedRow:
@@ -34,13 +37,15 @@ def test_each_side_is_the_plan_of_that_mode():
 
 
 def test_what_differs_is_marked_and_what_is_the_same_is_not():
-    comparison = compared(memory=10**9, cpus=1.5)
+    keepers = {"memory": "watched", "pids": "cgroup v1"}
+    comparison = compared(replace(BOTH, keepers=keepers), memory=10**9, cpus=1.5)
 
     assert row(comparison, "user").differs
     assert row(comparison, "memory limit") == (
-        "memory limit", "953.7 MiB, watched by us", "953.7 MiB, kept by the engine", True
+        "memory limit", "953.7 MiB, watched every 2 s", "953.7 MiB, enforced by the engine", True
     )  # fmt: skip
-    assert row(comparison, "cpu limit").native == "1.5 cores, told, not enforced"
+    assert row(comparison, "cpu limit").native == "1.5 cores, not enforced here"
+    assert row(comparison, "process limit").native == "4096, enforced by cgroup v1"
     assert not row(comparison, "ready when").differs
     assert row(comparison, "image").native == "none"
 
@@ -94,6 +99,22 @@ def test_the_table_of_a_notebook_holds_no_html_of_others():
 
     assert "<img" not in shown._repr_html_()
     assert "&lt;img src=x&gt;" in shown._repr_html_()
+
+
+def test_who_may_reach_an_exposed_server_is_told_of_both_modes():
+    allowed = judge_policy((Policy("lab", expose=True),), Hardware(), "llama.cpp")
+
+    comparison = compared(replace(BOTH, policy=allowed), expose=True)
+
+    for told in (row(comparison, "network"), row(comparison, "ports")):
+        assert "127.0.0.1" not in told.native + told.container
+    assert "all addresses" in row(comparison, "network").container
+
+
+def test_the_command_that_chooses_starts_the_same_model():
+    text = repr(ReadableComparison(*compared(model="./my model.gguf")))
+
+    assert text.endswith("%las start llama.cpp --model './my model.gguf' --mode native")
 
 
 def test_the_text_fits_a_terminal_and_marks_what_differs():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from worlds import GIB, a_world
+from worlds import DOCKER, GIB, NATIVE, a_world, an_entry
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Gpus, LaunchSpec
@@ -56,3 +56,27 @@ def test_an_instance_that_ended_holds_no_gpu():
     ended = an_instance_with("0", state=ProcessState.STOPPED)
 
     assert decide(asking_for("0"), two_gpus(ended)).spec.gpus.ids == ("0",)
+
+
+def test_an_image_made_for_gpus_is_not_fetched_without_one_while_its_module_runs_natively():
+    without = a_world(entry=an_entry("vllm"), backends=(NATIVE, DOCKER), ports={8000: None})
+
+    with pytest.raises(PlanRefused, match="The image of vllm is of no use without a GPU") as refused:
+        decide(StartRequest("vllm", mode=Mode.CONTAINER), without)
+
+    assert refused.value.cause == "no GPU answers on this machine"
+    assert "--mode native" in (refused.value.remedy or "")
+    assert decide(StartRequest("vllm", mode=Mode.NATIVE), without).spec.gpus.ids == ()
+
+
+def test_an_image_made_for_gpus_names_those_that_could_be_asked_for():
+    with pytest.raises(PlanRefused) as refused:
+        decide(
+            StartRequest("vllm", mode=Mode.CONTAINER),
+            a_world(entry=an_entry("vllm"), backends=(NATIVE, DOCKER), machine=two_gpus().machine),
+        )
+
+    assert (refused.value.cause, refused.value.remedy) == (
+        "none was asked for; here are 0, 1",
+        "%las start vllm --gpus all",
+    )

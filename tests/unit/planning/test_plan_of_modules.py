@@ -127,6 +127,15 @@ def test_a_ceiling_bounds_who_asked_for_nothing():
     assert (spec.limits.memory, spec.limits.cpus) == (2 * GIB, 2.0)
 
 
+def test_a_ceiling_above_the_machines_memory_refuses_nobody_who_asked_for_less():
+    policy = under(Policy("site", max_memory=64 * GIB))
+
+    assert decide(StartRequest("llama.cpp"), a_world(**policy)).spec.limits.memory is None
+    assert decide(StartRequest("llama.cpp", memory=GIB), a_world(**policy)).spec.limits.memory == GIB
+    with pytest.raises(PlanRefused, match="is more than is allowed"):
+        decide(StartRequest("llama.cpp", memory=65 * GIB), a_world(**policy))
+
+
 def test_nobody_is_exposed_by_asking_alone():
     with pytest.raises(PlanRefused) as caught:
         decide(StartRequest("llama.cpp", expose=True), a_world(**under()))

@@ -81,10 +81,11 @@ def test_no_bundled_module_runs_as_root_in_a_container_without_saying_why(module
 
 
 def test_the_shared_memory_that_a_manifest_wants_is_given_to_its_container_alone() -> None:
-    world = a_world(entry=an_entry("vllm"), backends=(NATIVE, DOCKER))
+    machine = Machine(64.0, 256 * GIB, 200 * GIB, ("0",), "nvidia")
+    world = a_world(entry=an_entry("vllm"), backends=(NATIVE, DOCKER), machine=machine)
 
-    container = decide(StartRequest("vllm", mode=Mode.CONTAINER), world)
-    native = decide(StartRequest("vllm", mode=Mode.NATIVE), world)
+    container = decide(StartRequest("vllm", mode=Mode.CONTAINER, gpus=("0",)), world)
+    native = decide(StartRequest("vllm", mode=Mode.NATIVE, gpus=("0",)), world)
 
     assert container.spec.limits.shm == 8_000_000_000
     assert native.spec.limits.shm is None
