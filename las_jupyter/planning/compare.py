@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
-from las_jupyter.core.enforcement import means_words
+from las_jupyter.core.enforcement import keepers_of, means_words
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import (
     CommandProbe,
@@ -184,7 +184,7 @@ def _limit(name: str, amount: Callable[[Limits], str], keepers: dict[str, str]) 
 
     def tell(plan: StartPlan) -> str:
         told = amount(plan.spec.limits)
-        how = "engine" if _inside(plan) else keepers.get(name, "none")
+        how = "engine" if _inside(plan) else keepers_of(plan.spec.limits, keepers).get(name, "none")
         return f"{told}, {means_words(name, how)}" if told else _NONE
 
     return tell

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
-from las_jupyter.core.enforcement import limit_words
+from las_jupyter.core.enforcement import keepers_of, limit_words
 from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
 from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
@@ -249,7 +249,7 @@ def _limits(request: StartRequest, world: World, mode: Mode, decisions: list[Dec
 
 def _keepers_decision(limits: Limits, world: World, decisions: list[Decision]) -> None:
     """Say before the start who will keep each limit, for a watch can be overrun for a moment and a cgroup cannot."""
-    kept = {name: how for name, how in world.keepers.items() if getattr(limits, name)}
+    kept = keepers_of(limits, world.keepers)
     if kept:
         reason = "a cgroup keeps what it can here, then a systemd scope, then the supervisor's own watch"
         decisions.append(Decision("limits", "; ".join(limit_words(limits, kept)), reason))

@@ -64,7 +64,7 @@ def without_groups(folder: Path, habits: list[str], limits: dict[str, Any], *pro
 def test_memory_that_no_group_bounds_is_watched_and_the_server_stopped(tmp_path: Path) -> None:
     reason, kept, oom, text = without_groups(tmp_path, ["memory=200"], {"memory": 64 * 2**20, "cpus": 0.5})
 
-    assert reason.startswith("it used 20")
+    assert reason.startswith("it used ")
     assert reason.endswith("more than its limit of 64.0 MiB")
     assert kept == {"memory": "watched", "cpus": "none"}
     assert oom

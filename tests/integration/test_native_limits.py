@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from native_house import House, eventually, house, lives, pid_in
 from required import missing
 
-from las_jupyter.backends.native_limits import start_in
+from las_jupyter.backends.native_limits import foreseen, start_in
 from las_jupyter.core.backend import StartFiles
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Limits, LogProbe, ReadyRule
@@ -27,6 +28,7 @@ MIB = 2**20
 NAME = f"limited{os.getpid()}"
 """Groups are the machine's: another run of these tests has others."""
 
+KEEPERS = ("cgroup v1", "cgroup v2", "systemd scope")
 BOMB = """
 import os, time
 print("up", flush=True)
@@ -66,13 +68,13 @@ def no_group_left(house: House) -> Iterator[None]:
 
 
 def groups() -> set[Path]:
-    """Every group of ours that is there."""
-    return {found for place in places(("memory", "cpus", "pids")) for found in Path(place.folder).glob(f"las-{NAME}-*")}
+    """Every group of ours that is there, a systemd's among them."""
+    return set(Path("/sys/fs/cgroup").rglob(f"las-{NAME}-*"))
 
 
 def need(limit: str) -> None:
     """Skip where the kernel keeps no such limit for us."""
-    if not any(limit in place.limits for place in places((limit,))):
+    if foreseen()[limit] not in KEEPERS:
         missing("control groups", f"no group with a {limit} limit can be made by this user on this machine")
 
 
@@ -96,7 +98,7 @@ def test_a_server_that_takes_more_memory_than_its_limit_is_killed_for_it_and_the
     assert ended.exit
     assert (ended.exit.signal, ended.exit.oom, ended.exit.requested) == ("SIGKILL", True, False)
     assert ended.exit.text == "killed because it ran out of memory at its limit of 64.0 MiB, ended by SIGKILL"
-    assert ended.enforcement["memory"] in ("cgroup v1", "cgroup v2")
+    assert ended.enforcement["memory"] in KEEPERS
 
 
 def test_a_server_that_gives_up_because_its_worker_was_killed_for_memory_ran_out_of_memory(house: House) -> None:
@@ -136,11 +138,11 @@ def test_a_deaf_server_that_we_kill_was_stopped_and_did_not_lack_memory(house: H
 def test_a_fork_bomb_gets_no_further_than_its_process_limit(house: House) -> None:
     need("pids")
 
-    start_program(house, BOMB, limits=Limits(pids=40))
+    start_program(house, BOMB, limits=Limits(pids=40, memory=1024 * MIB))  # no scope is made for processes alone
 
     refused = house.folder / "refused"
     assert eventually(lambda: refused.exists() and refused.read_text(), "a fork was refused") == "39"
-    assert house.manager.snapshot(NAME).enforcement["pids"] in ("cgroup v1", "cgroup v2")
+    assert house.manager.snapshot(NAME).enforcement["pids"] in KEEPERS
     house.manager.stop(NAME, grace=0.1)
 
 
@@ -172,7 +174,7 @@ def test_what_hides_from_descent_and_session_is_found_by_its_group_and_ended(hou
 
     assert not lives(hidden)
     assert leaf.parts
-    assert not any(Path(part.folder).exists() for part in leaf.parts)
+    eventually(lambda: not any(Path(part.folder).exists() for part in leaf.parts), "the group is gone")
 
 
 def test_the_limits_and_the_group_outlive_the_supervisor_and_go_with_the_server(house: House) -> None:
@@ -186,7 +188,7 @@ def test_the_limits_and_the_group_outlive_the_supervisor_and_go_with_the_server(
     assert adopted.enforcement == before.enforcement
     house.manager.stop(NAME)
     assert not lives(hidden)
-    assert not any(Path(part.folder).exists() for part in leaf.parts)
+    eventually(lambda: not any(Path(part.folder).exists() for part in leaf.parts), "the group is gone")
 
 
 def taken_over(house: House, old: int | None) -> object:
@@ -248,10 +250,47 @@ def test_a_group_that_lets_nobody_in_is_given_up_and_the_others_hold(house: Hous
     assert not list(folder.glob(f"las-{NAME}-*"))
 
 
+def test_the_kernel_or_systemd_of_a_machine_of_our_own_is_the_keeper_that_was_foreseen(house: House) -> None:
+    kind = os.environ.get("LAS_OWN_KERNEL")
+    if kind is None:
+        pytest.skip("control groups: no group of version 2 or systemd of our own; tests/own_kernel/boot has them")
+    keeper = "cgroup v2" if kind == "groups" else "systemd scope"
+    assert foreseen() == dict.fromkeys(("memory", "cpus", "pids"), keeper)
+
+    limits = Limits(memory=256 * MIB, pids=50, cpus=0.5)
+    assert house.start(name=NAME, limits=limits).enforcement == foreseen()
+
+
+def test_what_runs_in_a_service_ends_with_it(house: House, tmp_path: Path) -> None:
+    """A server outlives its kernel, and not the service that somebody stops."""
+    kind = os.environ.get("LAS_OWN_KERNEL")
+    if kind not in ("systemd", "user"):
+        pytest.skip("control groups: no group of a systemd; tests/own_kernel/boot has one")
+    whose = ["--user"] if kind == "user" else []
+    script = (
+        "import sys, time; from pathlib import Path; from native_house import House\n"
+        f"house = House(Path({str(tmp_path)!r})); from las_jupyter.core.launch import Limits\n"
+        f"started = house.start(name={NAME!r}, limits=Limits(memory=2**28))\n"
+        f"Path({str(tmp_path / 'pid')!r}).write_text(str(started.pid)); time.sleep(600)"
+    )
+    subprocess.run(
+        ["systemd-run", *whose, "--quiet", "--collect", "--unit=notebook", f"--working-directory={Path.cwd()}",
+         f"--setenv=PYTHONPATH={os.pathsep.join(sys.path)}", sys.executable, "-c", script],
+        check=True,
+    )  # fmt: skip
+    server = pid_in(tmp_path / "pid")
+    assert lives(server)
+
+    subprocess.run(["systemctl", *whose, "stop", "notebook"], check=True)
+
+    eventually(lambda: not lives(server), "the server ended with the service")
+    eventually(lambda: not groups(), "and its scope is gone")
+
+
 def test_a_server_that_lives_on_without_a_worker_killed_for_memory_has_a_warning(house: House) -> None:
     need("memory")
-    if any("memory" in place.limits and place.version == 2 for place in places(("memory",))):
-        missing("control groups", "no group of version 2 leaves half a server alive")
+    if foreseen()["memory"] != "cgroup v1":
+        missing("control groups", "no group of version 2 and no scope leaves half a server alive")
 
     start_program(house, SURVIVOR, limits=Limits(memory=64 * MIB))
 

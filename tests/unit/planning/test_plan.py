@@ -33,6 +33,18 @@ def test_a_plan_is_the_whole_command_with_the_engine_that_was_found():
     assert (spec.name, spec.backend, spec.model_alias) == ("llama.cpp", "native", "smollm2-135m")
 
 
+def test_no_scope_is_promised_for_the_number_of_processes_alone():
+    keepers = dict.fromkeys(("memory", "cpus", "pids"), "systemd scope")
+
+    def told(**limits: object) -> str:
+        plan = decide(asked(**limits), a_world(keepers=keepers))
+        return next(each.choice for each in plan.decisions if each.subject == "limits")
+
+    assert "scope" not in told()
+    assert "watched" in told()
+    assert "4096 processes enforced by a systemd scope" in told(memory=8 * GIB)
+
+
 def test_a_native_plan_says_who_will_keep_each_limit():
     keepers = {"memory": "cgroup v1", "cpus": "none", "pids": "cgroup v1"}
 
