@@ -14,7 +14,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import las_jupyter
 from las_jupyter.backends.listeners import holder
@@ -54,6 +54,7 @@ _START_LOCK_WAIT = 15.0
 _FIRST_WORD_WITHIN = 2.0
 _LOOK_AFTER_IT_EVERY = 2.0
 _END_WITHIN = 10.0
+_LISTEN_AGAIN_AFTER = 0.05
 
 
 class Started(NamedTuple):
@@ -360,14 +361,8 @@ class Manager:
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
             return snapshot
-        try:
-            ask(self.paths.socket(name), "stop", grace=grace)
-            self._remember_memory(name)
-        except SupervisorUnreachable as error:
-            snapshot = self.snapshot(name)
-            if snapshot.state.alive:
-                raise self._unreachable(snapshot) from error
-            return snapshot
+        self._command(snapshot, "stop", grace=grace)
+        self._remember_memory(name)
         for snapshot in self._changes(name, None):
             if on_change:
                 on_change(snapshot)
@@ -384,15 +379,25 @@ class Manager:
         if not snapshot.state.alive:
             return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
         before = snapshot.generation
-        try:
-            ask(self.paths.socket(name), "restart")
-        except SupervisorUnreachable as error:
-            raise self._unreachable(snapshot) from error
+        self._command(snapshot, "restart")
         for snapshot in self._changes(name, None):
             launched = snapshot.generation > before and snapshot.pid is not None
             if launched or (snapshot.container_id and snapshot.generation > before) or not snapshot.state.alive:
                 return snapshot
         return self.snapshot(name)
+
+    def _command(self, before: Snapshot, do: str, **words: Any) -> None:
+        """Ask the supervisor of ``before``, or its successor when that one died. Nothing when it ended meanwhile."""
+        path = self.paths.socket(before.name)
+        try:
+            ask(path, do, **words)
+        except SupervisorUnreachable as error:
+            now = self.snapshot(before.name)
+            if not now.state.alive:
+                return
+            if not now.supervised or now.supervisor_pid == before.supervisor_pid:
+                raise self._unreachable(now) from error
+            ask(path, do, **words)
 
     def _unreachable(self, snapshot: Snapshot) -> SupervisorUnreachable:
         process = read_process(snapshot.supervisor_pid or 0)
@@ -438,12 +443,32 @@ class Manager:
             lock.release()
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
-        """The snapshot now and after each change; ends with the supervisor, with a last look, or at the timeout."""
+        """
+        The snapshot now and after each change; ends with the instance, with a last look, or at the timeout.
+
+        When the supervisor dies meanwhile, its successor is listened to. Raises ``SupervisorUnreachable`` when it has
+        none, or hangs.
+        """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            yield from self._told(name, deadline)
+            if time.monotonic() >= deadline:
+                return
+            last = self.snapshot(name)
+            yield last
+            if not last.state.alive:
+                return
+            if not last.supervised:
+                raise SupervisorUnreachable(
+                    f"{name} has no supervisor any more.", cause=last.reason, remedy="%las doctor"
+                )
+            time.sleep(_LISTEN_AGAIN_AFTER)
+
+    def _told(self, name: str, deadline: float) -> Iterator[Snapshot]:
+        """What one supervisor says, until it ends or the deadline comes."""
         try:
             subscription = Subscription(self.paths.socket(name))
         except OSError:
-            yield self.snapshot(name)
             return
         last: Snapshot | None = None
         try:
@@ -458,7 +483,6 @@ class Manager:
                     raise self._unreachable(last or self.snapshot(name))
         finally:
             subscription.close()
-        yield self.snapshot(name)
 
     def watch(self, names: list[str] | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]:
         """

@@ -86,7 +86,9 @@ class Supervisor:
             before.state, ready=before.ready_at is not None, tries=before.restarts, ended_by=ended_by
         )
         if before.state is ProcessState.BACKOFF:
-            self.timers.set("backoff", max(0.0, (before.next_restart_at or 0.0) - time.time()))
+            # The clock may have been set back since, and no restart is later than the rule allows.
+            left = (before.next_restart_at or 0.0) - time.time()
+            self.timers.set("backoff", min(max(0.0, left), self.spec.restart.cap))
         else:
             self.running = self._find(ref) if ref is not None else None
             if self.running is None:
