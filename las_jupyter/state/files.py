@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, TypeVar
 
-from las_jupyter.core.wire import from_json, to_json
+from las_jupyter.core.wire import from_json, to_line
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def read_bytes(path: str) -> bytes | None:
 
 def write_value(path: str, value: Any, *, sync: bool = False) -> None:
     """Replace ``path`` by the JSON of a named tuple."""
-    write_atomic(path, to_json(value).encode() + b"\n", sync=sync)
+    write_atomic(path, to_line(value), sync=sync)
 
 
 def read_value(path: str, kind: type[T]) -> T | None:
