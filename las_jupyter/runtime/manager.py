@@ -263,7 +263,7 @@ class Manager:
         found = read_value(self.paths.state(name), Snapshot) or last
         if found is None:
             raise NoSuchInstance(f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {name}")
-        if why is None:
+        if why is None or not found.state.alive:
             return found
         return found._replace(supervised=False, reason=f"its supervisor died and could not be replaced: {why}")
 

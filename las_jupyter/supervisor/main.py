@@ -65,11 +65,16 @@ def _begin(paths: StatePaths, lock: Lock, name: str, word: str) -> Supervisor:
     before = _rebuilt(spec, journal) if before is None else before
     supervisor = Supervisor(paths, lock, load_backend(spec.backend), spec, _read_secrets(paths, name), before)
     if word == "adopt" and before is not None:
-        endings = [record.event for record in journal if record.event in _ENDINGS]
+        endings = [record.event for record in journal if record.event in _ENDINGS and not _follows_an_ending(record)]
         supervisor.adopt(_ref(before, journal), endings[-1] if endings else "")
     else:
         supervisor.begin()
     return supervisor
+
+
+def _follows_an_ending(record: EventRecord) -> bool:
+    """Whether main ended because its end had begun: what began it says what follows."""
+    return record.event == "MainEnded" and record.before == ProcessState.STOPPING
 
 
 def _read_spec(paths: StatePaths, name: str) -> LaunchSpec:
