@@ -82,16 +82,11 @@ class Manager:
         Raises ``InstanceConflict`` when the name runs with another spec, ``PlanRefused`` when a GPU of it was given to
         another instance meanwhile, ``LaunchFailed`` when it cannot be started.
         """
-        make_private(self.paths.state_dir)
-        folder = self.paths.instance(spec.name)
-        make_private(self.paths.instances)
-        make_private(folder)
+        self._make_folder(spec.name)
         fetching = self._fetching(spec.name)
         if fetching is not None:
             return self._reuse(fetching, spec)
-        lock = Lock(self.paths.start_lock(spec.name))
-        if not lock.acquire(wait=_START_LOCK_WAIT):
-            raise InstanceConflict(f"Another start of {spec.name} is under way.", remedy="%las status")
+        lock = self._locked_for_start(spec.name)
         try:
             running = self._alive(spec.name)
             if running is not None:
@@ -116,6 +111,30 @@ class Manager:
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
+
+    def _make_folder(self, name: str) -> None:
+        folder = self.paths.instance(name)
+        for each in (self.paths.state_dir, self.paths.instances, folder):
+            make_private(each)
+
+    def _locked_for_start(self, name: str) -> Lock:
+        """The start lock of ``name``, taken. Whoever forgets the instance meanwhile takes the folder away with it."""
+        lock, deadline = Lock(self.paths.start_lock(name)), time.monotonic() + _START_LOCK_WAIT
+        while True:
+            try:
+                taken = lock.acquire(wait=deadline - time.monotonic())
+            except FileNotFoundError:
+                self._make_folder(name)
+                continue
+            except OSError as error:
+                raise LaunchFailed(
+                    f"{name} was not started: it cannot be locked.",
+                    cause=f"{os.strerror(error.errno or 0)} ({lock.path})",
+                    remedy=f"df -h {self.paths.state_dir}",
+                ) from error
+            if not taken:
+                raise InstanceConflict(f"Another start of {name} is under way.", remedy="%las status")
+            return lock
 
     def _specs_of_running(self) -> Iterator[LaunchSpec]:
         for snapshot in self.snapshots():
@@ -428,19 +447,41 @@ class Manager:
         return self.paths.data(name) if kept_data.exists(self.paths, name) else None
 
     def _forget(self, name: str) -> None:
+        starting, ending = Lock(self.paths.start_lock(name)), Lock(self.paths.lock(name))
+        try:
+            self._check_ended(name)
+            if not starting.acquire(wait=_END_WITHIN):
+                raise InstanceConflict(f"{name} is just being started.", remedy=f"%las status {name}")
+            self._check_ended(name)
+            self._remember_memory(name)
+            # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
+            if not ending.acquire(wait=_END_WITHIN):
+                raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
+            kept_data.keep_secrets(self.paths, name)
+            self._delete(name)
+        except FileNotFoundError:
+            raise NoSuchInstance(f"There is no instance {name!r} any more.", remedy="%las status") from None
+        except OSError as error:
+            raise LasError(
+                f"{name} is not forgotten.",
+                cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(name)})",
+                remedy=f"ls -ld {self.paths.instance(name)}",
+            ) from error
+        finally:
+            ending.release()
+            starting.release()
+
+    def _check_ended(self, name: str) -> None:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
-        self._remember_memory(name)
-        # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
-        lock = Lock(self.paths.lock(name))
-        if not lock.acquire(wait=_END_WITHIN):
-            raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
-        try:
-            kept_data.keep_secrets(self.paths, name)
-            shutil.rmtree(self.paths.instance(name), ignore_errors=True)
-            shutil.rmtree(self.paths.logs(name), ignore_errors=True)
-        finally:
-            lock.release()
+
+    def _delete(self, name: str) -> None:
+        """In one step out of the way, then piece by piece: a new start of the name must not lose a file to us."""
+        gone = os.path.join(self.paths.instances, f".{name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(self.paths.logs(name), ignore_errors=True)
+        os.rename(self.paths.instance(name), gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
         """

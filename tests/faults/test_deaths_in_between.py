@@ -1,21 +1,25 @@
-"""A supervisor dies in the middle of what a client waits for."""
+"""A supervisor dies, or another client acts, in the middle of what a client waits for."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from native_house import House, eventually, lives
 
+from las_jupyter.core.errors import InstanceConflict, LasError, NoSuchInstance
 from las_jupyter.core.launch import LogProbe, ReadyRule, RestartRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import ProcessState, RestartPolicy
 from las_jupyter.state.files import read_value, write_value
+from las_jupyter.state.lock import is_held
 
 pytestmark = pytest.mark.native
 
@@ -130,3 +134,46 @@ def test_a_state_folder_that_became_unsafe_does_not_end_the_supervisor(house: Ho
     assert lives(snapshot.supervisor_pid)
     instances.rmdir()
     (house.folder / "moved").rename(instances)
+
+
+def test_starting_and_forgetting_one_name_at_once_ends_in_one_of_them_and_never_in_an_accident(house: House) -> None:
+    spec, accidents = house.spec(), multiprocessing.get_context("fork").Queue()
+    allowed = (InstanceConflict, NoSuchInstance)
+
+    def client(*verbs: Callable[[], object]) -> None:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            for verb in verbs:
+                try:
+                    verb()
+                except Exception as error:
+                    if not isinstance(error, allowed):
+                        accidents.put(repr(error) + str(getattr(error, "cause", "")))
+                    time.sleep(0.001)
+
+    start = partial(house.manager.start, spec, {})
+    end = partial(house.manager.stop, "one", grace=0.2), partial(house.manager.remove, "one")
+    kind = multiprocessing.get_context("fork").Process
+    clients = [kind(target=client, args=verbs) for verbs in ((start,), (start,), end, end)]
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+
+    assert accidents.empty(), accidents.get()
+    house.manager.start(spec, {})
+    assert house.manager.wait_ready("one", timeout=20).state is ProcessState.RUNNING
+
+
+def test_what_cannot_be_forgotten_is_said_so(house: House, tmp_path: Path) -> None:
+    house.start()
+    house.manager.stop("one")
+    eventually(lambda: not is_held(house.paths.lock("one")), "its supervisor is over")
+    in_the_way = Path(house.paths.instances) / ".one.gone"
+    in_the_way.write_text("a file cannot be replaced by a folder")
+
+    with pytest.raises(LasError, match="is not forgotten"):
+        house.manager.remove("one")
+
+    in_the_way.unlink()
+    assert house.manager.names() == ["one"]
