@@ -407,16 +407,20 @@ class Manager:
 
     def _command(self, before: Snapshot, do: str, **words: Any) -> None:
         """Ask the supervisor of ``before``, or its successor when that one died. Nothing when it ended meanwhile."""
-        path = self.paths.socket(before.name)
-        try:
-            ask(path, do, **words)
-        except SupervisorUnreachable as error:
-            now = self.snapshot(before.name)
-            if not now.state.alive:
+        deadline = time.monotonic() + _FIRST_WORD_WITHIN
+        while True:
+            try:
+                ask(self.paths.socket(before.name), do, **words)
                 return
-            if not now.supervised or now.supervisor_pid == before.supervisor_pid:
-                raise self._unreachable(now) from error
-            ask(path, do, **words)
+            except SupervisorUnreachable as error:
+                now = self.snapshot(before.name)
+                if not now.state.alive:
+                    return
+                if not now.supervised:
+                    raise _unsupervised(now) from error
+                if time.monotonic() >= deadline:
+                    raise self._unreachable(now) from error
+            time.sleep(_LISTEN_AGAIN_AFTER)  # it died a moment ago, or its successor does not listen yet
 
     def _unreachable(self, snapshot: Snapshot) -> SupervisorUnreachable:
         process = read_process(snapshot.supervisor_pid or 0)
@@ -500,9 +504,7 @@ class Manager:
             if not last.state.alive:
                 return
             if not last.supervised:
-                raise SupervisorUnreachable(
-                    f"{name} has no supervisor any more.", cause=last.reason, remedy="%las doctor"
-                )
+                raise _unsupervised(last)
             time.sleep(_LISTEN_AGAIN_AFTER)
 
     def _told(self, name: str, deadline: float) -> Iterator[Snapshot]:
@@ -532,6 +534,12 @@ class Manager:
         ``stop`` is asked at least every half second. An instance whose supervisor dies gets a new one.
         """
         return Watch(self.paths, self.snapshot, self.names if names is None else lambda: names).changes(stop)
+
+
+def _unsupervised(snapshot: Snapshot) -> SupervisorUnreachable:
+    return SupervisorUnreachable(
+        f"{snapshot.name} has no supervisor any more.", cause=snapshot.reason, remedy="%las doctor"
+    )
 
 
 def _is_stopped(snapshot: Snapshot) -> bool:

@@ -19,7 +19,7 @@ from las_jupyter.core.launch import LogProbe, ReadyRule, RestartRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import ProcessState, RestartPolicy
 from las_jupyter.state.files import read_value, write_value
-from las_jupyter.state.lock import is_held
+from las_jupyter.state.lock import Lock, is_held
 
 pytestmark = pytest.mark.native
 
@@ -177,3 +177,19 @@ def test_what_cannot_be_forgotten_is_said_so(house: House, tmp_path: Path) -> No
 
     in_the_way.unlink()
     assert house.manager.names() == ["one"]
+
+
+def test_a_stop_waits_for_the_successor_of_a_supervisor_that_died_a_moment_ago(house: House) -> None:
+    """Until its successor listens, the lock is held and nobody answers."""
+    pid = house.start().pid
+    house.kill_supervisor()
+    lock = Lock(house.paths.lock("one"))
+    assert lock.acquire()
+    successor = threading.Timer(0.5, lock.release)
+    successor.start()
+
+    ended = house.manager.stop("one")
+    successor.join()
+
+    assert ended.state is ProcessState.STOPPED
+    assert not lives(pid)
