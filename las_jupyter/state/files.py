@@ -30,6 +30,14 @@ def write_atomic(path: str, data: bytes, *, mode: int = 0o600, sync: bool = Fals
         _sync_folder(os.path.dirname(path))
 
 
+def forget_unfinished(path: str) -> None:
+    """Delete what writers of ``path`` that were killed left beside it; only for who alone may write it."""
+    folder, name = os.path.split(path)
+    for entry in os.listdir(folder):
+        if entry.startswith(f"{name}.") and entry.endswith(".tmp"):
+            _forget(os.path.join(folder, entry))
+
+
 def overwrite(path: str, data: bytes) -> None:
     """
     Write ``data`` over the blocks the file has already: for a full disk only, since a crash may leave half of it.

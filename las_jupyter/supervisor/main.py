@@ -13,7 +13,7 @@ from las_jupyter.core.errors import LasError, StateDamaged
 from las_jupyter.core.launch import SPEC_FORMAT, LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
-from las_jupyter.state.files import edition, read_bytes, read_value
+from las_jupyter.state.files import edition, forget_unfinished, read_bytes, read_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
@@ -59,6 +59,7 @@ def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: 
 
 
 def _begin(paths: StatePaths, lock: Lock, name: str, word: str) -> Supervisor:
+    forget_unfinished(paths.state(name))
     spec = _read_spec(paths, name)
     before = read_value(paths.state(name), Snapshot)
     journal = replay(paths.events(name)) if word == "adopt" or before is None else ()

@@ -89,3 +89,14 @@ def test_an_exit_status_that_was_seen_is_not_forgotten_with_the_supervisor(house
 
     assert ended.exit
     assert ended.exit.code == 23
+
+
+def test_what_a_killed_supervisor_was_writing_is_taken_away_by_the_next(house: House) -> None:
+    """The house looks at its end that nothing half-written is left."""
+    house.start()
+    dead = house.kill_supervisor()
+    half = Path(f"{house.paths.state('one')}.{dead}.tmp")
+    half.write_text('{"na')
+
+    assert house.manager.snapshot("one").state is ProcessState.RUNNING
+    assert not half.exists()
