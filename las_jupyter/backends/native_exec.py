@@ -8,7 +8,9 @@ import resource
 import signal
 import struct
 
-from las_jupyter.core.backend import StartFiles
+from las_jupyter.backends import process_id
+from las_jupyter.backends.native_tree import MARK
+from las_jupyter.core.backend import InstanceRef, StartFiles
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
 
@@ -55,20 +57,38 @@ def start(
     """
     Fork and exec; the new process leads a session of its own. Raises ``LaunchFailed`` naming what was wrong.
 
+    The child waits until ``files.known`` was told of it, and ends when we die before that.
+
     ``join`` are the ``cgroup.procs`` the child writes itself into before it becomes the module (``CannotEnter`` when it
     may not). The pipe tells whether exec worked: it closes by itself when it did.
     """
+    pipes: list[int] = []
     try:
-        told, tell = os.pipe()
+        pipes += os.pipe()
+        pipes += os.pipe()
         pid = os.fork()
     except OSError as error:
+        for fd in pipes:
+            os.close(fd)
         raise _failed(spec, _FORKING, argv[0], error.errno or 0) from error
+    told, tell, wait, go = pipes
     if pid == 0:
+        os.close(go)
+        if not os.read(wait, 1):
+            os._exit(127)  # whoever forked us died, and nobody knows of us
         _child(argv, env, spec, files.log_fd, join, tell)
     os.close(tell)
+    os.close(wait)
     try:
+        _make_known(pid, env, files)
+        os.write(go, b"g")
         data = os.read(told, 8)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)  # our own unreaped child
+        os.waitpid(pid, 0)
+        raise
     finally:
+        os.close(go)
         os.close(told)
     if data:
         os.waitpid(pid, 0)
@@ -77,6 +97,17 @@ def start(
             raise CannotEnter(step - _ENTERING)
         raise _failed(spec, step, argv[0], number)
     return pid
+
+
+def _make_known(pid: int, env: dict[str, str], files: StartFiles) -> None:
+    if files.known is None:
+        return
+    pidfd = os.pidfd_open(pid)
+    try:
+        known = process_id.identify(pid, pidfd, env.get(MARK, ""))
+    finally:
+        os.close(pidfd)
+    files.known(InstanceRef("native", str(pid), known.token))
 
 
 def _child(

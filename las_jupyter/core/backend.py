@@ -61,7 +61,8 @@ class Unavailable(NamedTuple):
 class StartFiles(NamedTuple):
     """
     Where one start keeps its things. ``log_fd`` is open with O_APPEND; native children get it as fds 1 and 2,
-    a container's collector writes the module's bytes to it.
+    a container's collector writes the module's bytes to it. ``known`` is told of a process before its
+    first instruction, so that no death of a supervisor leaves a module nobody knows.
     """
 
     instance_dir: str
@@ -70,6 +71,7 @@ class StartFiles(NamedTuple):
     generation: int
     state_dir: str = ""
     meanwhile: Meanwhile | None = None
+    known: Callable[[InstanceRef], None] | None = None
 
 
 class Running(Protocol):

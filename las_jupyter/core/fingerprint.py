@@ -28,7 +28,7 @@ _NOT_THE_SERVER = frozenset(
 def fingerprint(spec: LaunchSpec) -> str:
     """A short hash over what makes the server: what runs, with what, how bounded, watched and stopped."""
     kept = {field: value for field, value in zip(spec._fields, spec, strict=True) if field not in _NOT_THE_SERVER}
-    return hashlib.sha256(to_json(kept).encode()).hexdigest()[:16]
+    return hashlib.sha256(to_json(kept).encode(errors="backslashreplace")).hexdigest()[:16]
 
 
 def differences(one: LaunchSpec, other: LaunchSpec) -> list[str]:

@@ -38,6 +38,11 @@ def to_json(value: Any) -> str:
     return json.dumps(to_data(value), ensure_ascii=False, separators=(",", ":"))
 
 
+def to_line(value: Any) -> bytes:
+    """One line of JSON as UTF-8 with its line end. Bytes of file names that are no text come as JSON's own escapes."""
+    return to_json(value).encode(errors="backslashreplace") + b"\n"
+
+
 def from_json(cls: type[T], text: str | bytes) -> T:
     """The value of ``cls`` in one line of JSON. Raises ``ValueError``."""
     return from_data(cls, json.loads(text))

@@ -51,10 +51,10 @@ from las_jupyter.state.paths import StatePaths, make_private
 
 OnChange = Callable[[Snapshot], None]
 _START_LOCK_WAIT = 15.0
-_DIES_WITHIN = 1.0
 _FIRST_WORD_WITHIN = 2.0
 _LOOK_AFTER_IT_EVERY = 2.0
 _END_WITHIN = 10.0
+_LISTEN_AGAIN_AFTER = 0.05
 
 
 class Started(NamedTuple):
@@ -82,16 +82,11 @@ class Manager:
         Raises ``InstanceConflict`` when the name runs with another spec, ``PlanRefused`` when a GPU of it was given to
         another instance meanwhile, ``LaunchFailed`` when it cannot be started.
         """
-        make_private(self.paths.state_dir)
-        folder = self.paths.instance(spec.name)
-        make_private(self.paths.instances)
-        make_private(folder)
+        self._make_folder(spec.name)
         fetching = self._fetching(spec.name)
         if fetching is not None:
             return self._reuse(fetching, spec)
-        lock = Lock(self.paths.start_lock(spec.name))
-        if not lock.acquire(wait=_START_LOCK_WAIT):
-            raise InstanceConflict(f"Another start of {spec.name} is under way.", remedy="%las status")
+        lock = self._locked_for_start(spec.name)
         try:
             running = self._alive(spec.name)
             if running is not None:
@@ -116,6 +111,30 @@ class Manager:
         if not said.get("ok"):
             raise LaunchFailed(str(said.get("message")), cause=said.get("cause"), remedy=said.get("remedy"))
         return Started(self.snapshot(spec.name), reused=False)
+
+    def _make_folder(self, name: str) -> None:
+        folder = self.paths.instance(name)
+        for each in (self.paths.state_dir, self.paths.instances, folder):
+            make_private(each)
+
+    def _locked_for_start(self, name: str) -> Lock:
+        """The start lock of ``name``, taken. Whoever forgets the instance meanwhile takes the folder away with it."""
+        lock, deadline = Lock(self.paths.start_lock(name)), time.monotonic() + _START_LOCK_WAIT
+        while True:
+            try:
+                taken = lock.acquire(wait=deadline - time.monotonic())
+            except FileNotFoundError:
+                self._make_folder(name)
+                continue
+            except OSError as error:
+                raise LaunchFailed(
+                    f"{name} was not started: it cannot be locked.",
+                    cause=f"{os.strerror(error.errno or 0)} ({lock.path})",
+                    remedy=f"df -h {self.paths.state_dir}",
+                ) from error
+            if not taken:
+                raise InstanceConflict(f"Another start of {name} is under way.", remedy="%las status")
+            return lock
 
     def _specs_of_running(self) -> Iterator[LaunchSpec]:
         for snapshot in self.snapshots():
@@ -263,7 +282,7 @@ class Manager:
         found = read_value(self.paths.state(name), Snapshot) or last
         if found is None:
             raise NoSuchInstance(f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {name}")
-        if why is None:
+        if why is None or not found.state.alive:
             return found
         return found._replace(supervised=False, reason=f"its supervisor died and could not be replaced: {why}")
 
@@ -361,9 +380,7 @@ class Manager:
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
             return snapshot
-        snapshot = self._order(snapshot, "stop", grace=grace)
-        if not snapshot.state.alive:
-            return snapshot
+        self._command(snapshot, "stop", grace=grace)
         self._remember_memory(name)
         for snapshot in self._changes(name, None):
             if on_change:
@@ -381,43 +398,29 @@ class Manager:
         if not snapshot.state.alive:
             return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
         before = snapshot.generation
-        self._order(snapshot, "restart")
+        self._command(snapshot, "restart")
         for snapshot in self._changes(name, None):
             launched = snapshot.generation > before and snapshot.pid is not None
             if launched or (snapshot.container_id and snapshot.generation > before) or not snapshot.state.alive:
                 return snapshot
         return self.snapshot(name)
 
-    def _order(self, snapshot: Snapshot, what: str, **words: Any) -> Snapshot:
-        """
-        Have its supervisor do it; returns the snapshot it was asked at, or one where there is nothing left to do.
-
-        A supervisor that dies while it is asked is replaced, and the new one is asked: the old one may have begun, and
-        both orders say where things shall end. Raises ``SupervisorUnreachable`` when it lives and does not answer.
-        """
-        try:
-            ask(self.paths.socket(snapshot.name), what, **words)
-            return snapshot
-        except SupervisorUnreachable as error:
-            now = self._with_another_supervisor(snapshot)
-            if not now.state.alive or (what == "restart" and now.generation != snapshot.generation):
-                return now
-            if now.supervisor_pid == snapshot.supervisor_pid:
-                raise self._unreachable(now) from error
-        ask(self.paths.socket(snapshot.name), what, **words)
-        return now
-
-    def _with_another_supervisor(self, before: Snapshot) -> Snapshot:
-        """As it is now; where its supervisor is dying, as soon as it has a new one."""
-        deadline = time.monotonic() + _DIES_WITHIN
+    def _command(self, before: Snapshot, do: str, **words: Any) -> None:
+        """Ask the supervisor of ``before``, or its successor when that one died. Nothing when it ended meanwhile."""
+        deadline = time.monotonic() + _FIRST_WORD_WITHIN
         while True:
-            now = self.snapshot(before.name)
-            process = read_process(before.supervisor_pid or 0)
-            lives = process is not None and process.ticks == before.supervisor_ticks and process.state not in "ZX"
-            replaced = now.supervisor_pid != before.supervisor_pid or not now.state.alive
-            if lives or replaced or time.monotonic() >= deadline:
-                return now
-            time.sleep(0.005)
+            try:
+                ask(self.paths.socket(before.name), do, **words)
+                return
+            except SupervisorUnreachable as error:
+                now = self.snapshot(before.name)
+                if not now.state.alive:
+                    return
+                if not now.supervised:
+                    raise _unsupervised(now) from error
+                if time.monotonic() >= deadline:
+                    raise self._unreachable(now) from error
+            time.sleep(_LISTEN_AGAIN_AFTER)  # it died a moment ago, or its successor does not listen yet
 
     def _unreachable(self, snapshot: Snapshot) -> SupervisorUnreachable:
         process = read_process(snapshot.supervisor_pid or 0)
@@ -448,27 +451,67 @@ class Manager:
         return self.paths.data(name) if kept_data.exists(self.paths, name) else None
 
     def _forget(self, name: str) -> None:
+        starting, ending = Lock(self.paths.start_lock(name)), Lock(self.paths.lock(name))
+        try:
+            self._check_ended(name)
+            if not starting.acquire(wait=_END_WITHIN):
+                raise InstanceConflict(f"{name} is just being started.", remedy=f"%las status {name}")
+            self._check_ended(name)
+            self._remember_memory(name)
+            # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
+            if not ending.acquire(wait=_END_WITHIN):
+                raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
+            kept_data.keep_secrets(self.paths, name)
+            self._delete(name)
+        except FileNotFoundError:
+            raise NoSuchInstance(f"There is no instance {name!r} any more.", remedy="%las status") from None
+        except OSError as error:
+            raise LasError(
+                f"{name} is not forgotten.",
+                cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(name)})",
+                remedy=f"ls -ld {self.paths.instance(name)}",
+            ) from error
+        finally:
+            ending.release()
+            starting.release()
+
+    def _check_ended(self, name: str) -> None:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
-        self._remember_memory(name)
-        # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
-        lock = Lock(self.paths.lock(name))
-        if not lock.acquire(wait=_END_WITHIN):
-            raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
-        try:
-            kept_data.keep_secrets(self.paths, name)
-            shutil.rmtree(self.paths.instance(name), ignore_errors=True)
-            shutil.rmtree(self.paths.logs(name), ignore_errors=True)
-        finally:
-            lock.release()
+
+    def _delete(self, name: str) -> None:
+        """In one step out of the way, then piece by piece: a new start of the name must not lose a file to us."""
+        gone = os.path.join(self.paths.instances, f".{name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(self.paths.logs(name), ignore_errors=True)
+        os.rename(self.paths.instance(name), gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
-        """The snapshot now and after each change; ends with the supervisor, with a last look, or at the timeout."""
+        """
+        The snapshot now and after each change; ends with the instance, with a last look, or at the timeout.
+
+        When the supervisor dies meanwhile, its successor is listened to. Raises ``SupervisorUnreachable`` when it has
+        none, or hangs.
+        """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        while True:
+            yield from self._told(name, deadline)
+            if time.monotonic() >= deadline:
+                return
+            last = self.snapshot(name)
+            yield last
+            if not last.state.alive:
+                return
+            if not last.supervised:
+                raise _unsupervised(last)
+            time.sleep(_LISTEN_AGAIN_AFTER)
+
+    def _told(self, name: str, deadline: float) -> Iterator[Snapshot]:
+        """What one supervisor says, until it ends or the deadline comes."""
         try:
             subscription = Subscription(self.paths.socket(name))
         except OSError:
-            yield self.snapshot(name)
             return
         last: Snapshot | None = None
         try:
@@ -483,7 +526,6 @@ class Manager:
                     raise self._unreachable(last or self.snapshot(name))
         finally:
             subscription.close()
-        yield self.snapshot(name)
 
     def watch(self, names: list[str] | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]:
         """
@@ -492,6 +534,12 @@ class Manager:
         ``stop`` is asked at least every half second. An instance whose supervisor dies gets a new one.
         """
         return Watch(self.paths, self.snapshot, self.names if names is None else lambda: names).changes(stop)
+
+
+def _unsupervised(snapshot: Snapshot) -> SupervisorUnreachable:
+    return SupervisorUnreachable(
+        f"{snapshot.name} has no supervisor any more.", cause=snapshot.reason, remedy="%las doctor"
+    )
 
 
 def _is_stopped(snapshot: Snapshot) -> bool:

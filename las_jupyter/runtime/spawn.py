@@ -59,7 +59,9 @@ def spawn(
     child.wait()
     if not line:
         tail = errors.read_text(errors="replace").strip().splitlines()[-8:]
-        raise LaunchFailed(f"The supervisor of {name} died at its start.", details=tuple(tail))
+        raise LaunchFailed(
+            f"The supervisor of {name} died at its start.", details=tuple(tail), remedy=f"%las status {name}"
+        )
     said: dict[str, Any] = json.loads(line)
     return said
 

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, TypeVar
 
-from las_jupyter.core.wire import from_json, to_json
+from las_jupyter.core.wire import from_json, to_line
 
 T = TypeVar("T")
 
@@ -28,6 +28,14 @@ def write_atomic(path: str, data: bytes, *, mode: int = 0o600, sync: bool = Fals
         raise
     if sync:
         _sync_folder(os.path.dirname(path))
+
+
+def forget_unfinished(path: str) -> None:
+    """Delete what writers of ``path`` that were killed left beside it; only for who alone may write it."""
+    folder, name = os.path.split(path)
+    for entry in os.listdir(folder):
+        if entry.startswith(f"{name}.") and entry.endswith(".tmp"):
+            _forget(os.path.join(folder, entry))
 
 
 def overwrite(path: str, data: bytes) -> None:
@@ -82,7 +90,7 @@ def read_bytes(path: str) -> bytes | None:
 
 def write_value(path: str, value: Any, *, sync: bool = False) -> None:
     """Replace ``path`` by the JSON of a named tuple."""
-    write_atomic(path, to_json(value).encode() + b"\n", sync=sync)
+    write_atomic(path, to_line(value), sync=sync)
 
 
 def read_value(path: str, kind: type[T]) -> T | None:

@@ -10,6 +10,7 @@ from las_jupyter.core.errors import BadRequest, LasError
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 63
+_OF_SESSIONS = "/run/user"
 _LONGEST_SOCKET = 100
 """A Unix socket's path holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
 
@@ -81,7 +82,9 @@ class StatePaths(NamedTuple):
         path = os.path.join(self.instance(name), "control.sock")
         if len(os.fsencode(path)) <= _LONGEST_SOCKET:
             return path
-        return os.path.join(runtime_folder(), f"{_short(self.instance(name))}.sock")
+        file = f"{_short(self.instance(name))}.sock"
+        known = (os.path.join(folder, file) for folder in _runtime_folders() if _is_private(folder))
+        return next((found for found in known if os.path.lexists(found)), None) or os.path.join(runtime_folder(), file)
 
     def pipe(self, name: str) -> str:
         """What a pumped log comes through; beside the control socket, where there can be such things."""
@@ -96,26 +99,45 @@ def _short(text: str) -> str:
     return f"{value:016x}"
 
 
+def _runtime_folders() -> tuple[str, ...]:
+    """Where a socket may be. A kernel and a terminal of one user do not always have the same ``XDG_RUNTIME_DIR``."""
+    bases = (os.environ.get("XDG_RUNTIME_DIR"), os.path.join(_OF_SESSIONS, str(os.getuid())))
+    found = [os.path.join(base, "las_jupyter") for base in bases if base and os.path.isdir(base)]
+    return (*found, f"/tmp/las-{os.getuid()}")  # noqa: S108
+
+
 def runtime_folder() -> str:
-    """A short folder of this user for sockets whose own path would be too long."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = os.path.join(base, "las_jupyter") if base else f"/tmp/las-{os.getuid()}"  # noqa: S108
-    make_private(folder)
-    return folder
+    """A short folder of this user for sockets whose own path would be too long; the first that can be made."""
+    *others, last = _runtime_folders()
+    for folder in others:
+        try:
+            make_private(folder)
+        except UnsafeFolder:
+            continue
+        return folder
+    make_private(last)
+    return last
+
+
+def _is_private(folder: str) -> bool:
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 def make_private(folder: str) -> None:
     """Make ``folder`` with mode 0700. Raises ``UnsafeFolder`` when it cannot be, is a link or others could write it."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        found = os.lstat(folder)
     except OSError as error:
         raise UnsafeFolder(
             f"{folder} cannot be made to keep state in.",
             cause=os.strerror(error.errno or 0),
             remedy="name another folder with LAS_JUPYTER_STATE_DIR",
         ) from error
-    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+    if not _is_private(folder):
         raise UnsafeFolder(
             f"{folder} is not safe to keep state in.",
             cause="it is a link, belongs to somebody else, or others may write to it",

@@ -9,6 +9,8 @@ import select
 from collections.abc import Callable
 from typing import Any
 
+from las_jupyter.core.wire import to_line
+
 _LONGEST_LINE = 64 * 1024
 _LONGEST_QUEUE = 4 * 1024 * 1024
 
@@ -30,7 +32,7 @@ class Client:
         return select.POLLIN | (select.POLLOUT if self._out else 0)
 
     def send(self, data: dict[str, Any]) -> None:
-        self._out += json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        self._out += to_line(data)
         if len(self._out) > _LONGEST_QUEUE:
             self.close()
         else:

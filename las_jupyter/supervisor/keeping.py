@@ -11,7 +11,7 @@ from las_jupyter.core.quantities import format_size
 from las_jupyter.core.snapshot import Usage
 from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import write_value
-from las_jupyter.state.paths import make_private
+from las_jupyter.state.paths import UnsafeFolder, make_private
 
 if TYPE_CHECKING:
     from las_jupyter.supervisor.process import Supervisor
@@ -152,5 +152,5 @@ class Keeping:
             state = supervisor.life.state
             supervisor.record.note("folder made again", state, state, "its state folder was deleted while it ran")
             supervisor.record.save()
-        except OSError:
+        except (OSError, UnsafeFolder):
             pass  # the next tick tries again

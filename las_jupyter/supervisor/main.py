@@ -13,7 +13,7 @@ from las_jupyter.core.errors import LasError, StateDamaged
 from las_jupyter.core.launch import SPEC_FORMAT, LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
-from las_jupyter.state.files import edition, read_bytes, read_value
+from las_jupyter.state.files import edition, forget_unfinished, read_bytes, read_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
@@ -59,17 +59,23 @@ def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: 
 
 
 def _begin(paths: StatePaths, lock: Lock, name: str, word: str) -> Supervisor:
+    forget_unfinished(paths.state(name))
     spec = _read_spec(paths, name)
     before = read_value(paths.state(name), Snapshot)
     journal = replay(paths.events(name)) if word == "adopt" or before is None else ()
     before = _rebuilt(spec, journal) if before is None else before
     supervisor = Supervisor(paths, lock, load_backend(spec.backend), spec, _read_secrets(paths, name), before)
     if word == "adopt" and before is not None:
-        endings = [record.event for record in journal if record.event in _ENDINGS]
+        endings = [record.event for record in journal if record.event in _ENDINGS and not _follows_an_ending(record)]
         supervisor.adopt(_ref(before, journal), endings[-1] if endings else "")
     else:
         supervisor.begin()
     return supervisor
+
+
+def _follows_an_ending(record: EventRecord) -> bool:
+    """Whether main ended because its end had begun: what began it says what follows."""
+    return record.event == "MainEnded" and record.before == ProcessState.STOPPING
 
 
 def _read_spec(paths: StatePaths, name: str) -> LaunchSpec:

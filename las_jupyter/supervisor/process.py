@@ -91,7 +91,9 @@ class Supervisor:
             before.state, ready=before.ready_at is not None, tries=before.restarts, ended_by=ended_by
         )
         if before.state is ProcessState.BACKOFF:
-            self.timers.set("backoff", max(0.0, (before.next_restart_at or 0.0) - time.time()))
+            # The clock may have been set back since, and no restart is later than the rule allows.
+            left = (before.next_restart_at or 0.0) - time.time()
+            self.timers.set("backoff", min(max(0.0, left), self.spec.restart.cap))
         else:
             self.running = self._find(ref) if ref is not None else None
             self._adopt_pump()
@@ -147,13 +149,18 @@ class Supervisor:
     def _lost(self) -> None:
         before = self.record.snapshot
         text = "it ended while nobody watched; its exit status is unknown"
-        state = ProcessState.FAILED
-        if before.state is ProcessState.STOPPING:
-            text, state = "it ended after it was asked to stop, while nobody watched", ProcessState.STOPPED
-        gone = ExitRecord(None, None, None, state is ProcessState.STOPPED, text, None)
+        if self.life.requested:
+            text = "it ended after it was asked to stop, while nobody watched"
+        gone = before.exit or ExitRecord(None, None, None, self.life.requested, text, None)
         self.record.change(exit=gone, pid=None, health=Health(HealthState.UNKNOWN, "it does not run"))
-        self.life = self.life._replace(state=state, reason=text, failed=state is ProcessState.FAILED)
-        self.record.note("found gone", before.state, state, text)
+        if before.state is ProcessState.STOPPING:  # what was to follow its end follows
+            self.record.note("found gone", before.state, before.state, gone.text)
+            self.life = self.life._replace(reason=gone.text, hopeless=gone.oom is True)
+            self._watch_owner()
+            self.feed(lifecycle.NothingLeft())
+            return
+        self.life = self.life._replace(state=ProcessState.FAILED, reason=text, failed=True)
+        self.record.note("found gone", before.state, ProcessState.FAILED, text)
         self._finish()
         self.save()
 
@@ -195,6 +202,8 @@ class Supervisor:
             self.record.note(event, before, step.life.state, reason or step.life.reason, **data)
         if event == "start requested":
             self._tell_overrides()
+        if event == "MainEnded":
+            self.save(quietly=True)  # nobody else will ever see this exit status, and ending what is left takes time
         for effect in step.effects:
             self._do(effect)
         self.save()
@@ -265,7 +274,7 @@ class Supervisor:
         except LasError as error:
             self._end_pump()
             self.launch_error = error
-            self.record.change(fetching=None, health=Health(reason="it does not run"))
+            self.record.change(fetching=None, health=Health(reason="it does not run"), pid=None, ref_token="")
             self.feed(lifecycle.LaunchRefused(f"{error.message} {error.cause or ''}".strip()))
             return
         running = self.running
@@ -298,11 +307,16 @@ class Supervisor:
         self.record.change(log_path=path)
         folder = self.paths.instance(self.spec.name)
         try:
-            files = StartFiles(folder, path, fd, generation, self.paths.state_dir, self._meanwhile)
+            files = StartFiles(folder, path, fd, generation, self.paths.state_dir, self._meanwhile, self._known)
             return self.backend.launch(self.spec, secrets=self.secrets, files=files)
         finally:
             if fd >= 0:
                 os.close(fd)
+
+    def _known(self, ref: InstanceRef) -> None:
+        """Write down what is about to run: were we killed now, our successor finds it."""
+        self.record.change(pid=int(ref.id), ref_token=ref.token)
+        self.save(quietly=True)
 
     def _meanwhile(self, fetching: Fetching | None) -> bool:
         """Tell how far the fetching is and serve whoever asks; False once this start is to be given up."""
@@ -373,6 +387,10 @@ class Supervisor:
             self.pump.drain()  # its last words may say why
         self.watching.end()
         self.keeping.end()
+        seen = self.record.snapshot.exit
+        if seen is not None:  # by the supervisor before us, which died before it had ended what was left
+            self.feed(lifecycle.MainEnded(seen.text, not (seen.code == 0 or seen.requested), seen.oom is True))
+            return
         insisted = self._insisting_since is not None
         left = self.running.leftovers() if self.running else ()
         requested = self.life.requested

@@ -16,7 +16,7 @@ import las_jupyter
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
-from las_jupyter.core.wire import to_data, to_json
+from las_jupyter.core.wire import to_data, to_line
 from las_jupyter.limits.tree import boot_id, read_process
 from las_jupyter.state.files import overwrite, write_atomic
 from las_jupyter.state.journal import append
@@ -87,7 +87,7 @@ class Record:
 
     def _write(self) -> str | None:
         path = self._paths.state(self._name)
-        data = to_json(self.snapshot).encode() + b"\n"
+        data = to_line(self.snapshot)
         try:
             write_atomic(path, data, sync=not self.snapshot.state.alive)
         except OSError as error:
