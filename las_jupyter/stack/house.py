@@ -12,6 +12,7 @@ from typing import Any
 
 from las_jupyter.core.request import Comparison, StartPlan, StartRequest
 from las_jupyter.core.states import Mode
+from las_jupyter.manifests import lower
 from las_jupyter.manifests.catalog import Entry, load_catalog
 from las_jupyter.manifests.trust import trust
 from las_jupyter.models.fetch import NeedsDownload, fetch, locate
@@ -19,6 +20,7 @@ from las_jupyter.models.named import NAMED_MODELS
 from las_jupyter.models.reference import parse
 from las_jupyter.planning.compare import side, side_by_side
 from las_jupyter.planning.plan import decide
+from las_jupyter.resources import machine
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
 from las_jupyter.stack.doctor import doctor
@@ -67,7 +69,11 @@ class House:
     def modules(self) -> list[ModuleRow]:
         settings = load_settings()
         engine = container_engine(settings)
-        return [_module_row(entry, ways(entry, settings, engine)) for entry in load_catalog(settings).entries]
+        gpu = bool(machine.gpus())
+        return [
+            _module_row(entry, ways(entry, settings, engine, gpu=gpu), gpu=gpu)
+            for entry in load_catalog(settings).entries
+        ]
 
     def broken_manifests(self) -> list[str]:
         return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
@@ -95,7 +101,7 @@ def _paths(settings: LoadedSettings) -> StatePaths:
     return default_paths(None if folder is None else str(folder))
 
 
-def _module_row(entry: Entry, here: tuple[str, ...]) -> ModuleRow:
+def _module_row(entry: Entry, here: tuple[str, ...], *, gpu: bool) -> ModuleRow:
     manifest = entry.manifest
     return ModuleRow(
         manifest.name,
@@ -104,17 +110,19 @@ def _module_row(entry: Entry, here: tuple[str, ...]) -> ModuleRow:
         manifest.category,
         entry.origin,
         entry.trusted,
-        _in_the_way(entry),
+        _in_the_way(entry, gpu=gpu),
         manifest.description,
         here,
     )
 
 
-def _in_the_way(entry: Entry) -> str:
+def _in_the_way(entry: Entry, *, gpu: bool) -> str:
     """What keeps a module from being started at all, or in one of its modes; empty when nothing does."""
     missing = [entry.manifest.missing(mode) for mode in (Mode.NATIVE, Mode.CONTAINER)]
     if all(missing):
         return f"no: {missing[0]}"
+    if lower.needs(entry.manifest).gpu and not gpu:
+        return "no: it needs a GPU, and none answers here"
     if not entry.trusted and missing[0] is None:
         return f"not natively: {entry.standing}; %las trust {entry.path}"
     return ""

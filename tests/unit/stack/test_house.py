@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from las_jupyter.manifests.catalog import load_catalog
+from las_jupyter.settings.load import load_settings
 from las_jupyter.stack.house import House
 from las_jupyter.stack.stack import Stack
+from las_jupyter.stack.ways import ways
 
 
 @pytest.fixture
@@ -67,3 +70,14 @@ def test_settings_say_where_they_came_from(house, tmp_path):
     assert {row.key: row for row in house.settings()}["logs.keep_starts"] == (
         "logs.keep_starts", "3", str(tmp_path / "las.toml")
     )  # fmt: skip
+
+
+def test_what_is_of_no_use_without_a_gpu_is_not_listed_as_if_it_could_be_started(house):
+    entries = {entry.manifest.name: entry for entry in load_catalog(load_settings()).entries}
+
+    def listed(name: str, *, gpu: bool) -> tuple[str, ...]:
+        return ways(entries[name], load_settings(), "docker", gpu=gpu)
+
+    assert listed("vllm", gpu=True) == listed("sglang", gpu=True) == ("container (docker)",)
+    assert listed("vllm", gpu=False) == listed("sglang", gpu=False) == ()
+    assert "container (docker)" in listed("llama.cpp", gpu=False)
