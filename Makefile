@@ -8,10 +8,10 @@ PANEL := las_jupyter/widgets/static/panel.js
 JS_SOURCES := $(shell find js/src js/*.json js/*.mjs -type f 2>/dev/null)
 NODE := scripts/node-env
 
-.PHONY: help lab test check format javascript dist bench clean test-vllm
+.PHONY: help lab test check format javascript dist bench clean test-vllm test-cgroup2
 
 help: ## what each target does
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lab: ## set everything up and open JupyterLab on the quickstart notebook, with a real model
 	scripts/python-env lab,llamacpp
@@ -55,6 +55,12 @@ bench: ## every benchmark, as ratios measured in one run
 test-vllm: ## the real vLLM on CPU, in an environment of its own (takes minutes)
 	scripts/python-env lab,llamacpp test check
 	tests/vllm/run
+
+test-cgroup2: ## limits of version 2 of control groups, in Linux kernels of our own
+	scripts/debian-packages
+	scripts/python-env lab,llamacpp test check
+	for kind in groups systemd user; do tests/own_kernel/boot $$kind $(VENV)/python -m pytest -q -p no:cacheprovider \
+	  tests/integration/test_limits_own_kernel.py; done
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv dist build js/node_modules las_jupyter/widgets/static .mypy_cache .ruff_cache .pytest_cache .cache
