@@ -59,8 +59,7 @@ test-vllm: ## the real vLLM on CPU, in an environment of its own (takes minutes)
 test-cgroup2: ## limits of version 2 of control groups, in Linux kernels of our own
 	scripts/debian-packages
 	scripts/python-env lab,llamacpp test check
-	for kind in groups systemd user; do tests/own_kernel/boot $$kind $(VENV)/python -m pytest -q -p no:cacheprovider \
-	  tests/integration/test_limits_own_kernel.py; done
+	tests/own_kernel/run
 
 clean: ## remove everything that was built or installed here
 	rm -rf .venv dist build js/node_modules las_jupyter/widgets/static .mypy_cache .ruff_cache .pytest_cache .cache

@@ -16,15 +16,15 @@ import signal
 import time
 
 from las_jupyter.logs.pieces import PieceWriter
-from las_jupyter.state.lock import Lock, is_held
 
 _PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031
-_LOCK_WAIT = 2.0
+_NAME = "las-pump"
 _PAUSE = 0.001
 # Who writes line by line is held up by a reader that wakes for each line: a millisecond gathers them.
 _WORTHWHILE, _GATHER = 8 * 1024, 0.001
-_LAST_WORDS = 1.0
+_LAST_WORDS = 1.2  # less than a client waits for an answer
+_DEAD_WITHIN = 0.3
 _NO_SPLICE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -33,13 +33,13 @@ class Pump:
 
     def __init__(self, pipe: str, log: str, keep: int) -> None:
         self._pipe, self._log, self._keep = pipe, log, keep
-        self._lock = f"{pipe}.lock"
         self._reader = -1
         self._pid = 0
+        self._patience = _LAST_WORDS
 
     def begin(self) -> int:
         """Make the pipe and begin to pump; a descriptor for the module to write to. Raises ``OSError``."""
-        _unlink(self._pipe)
+        self.forget()
         os.mkfifo(self._pipe, 0o600)
         self._open(self._pipe)
         # For reading too: a pipe the module itself can read is never broken.
@@ -61,8 +61,15 @@ class Pump:
             self._open(self._pipe)
         except OSError:
             self._open(f"/proc/{pid}/fd/1")
-        self._end_other()
+        self._end_others()
         self._fork()
+
+    def forget(self) -> None:
+        """Remove what is left of a pipe that nobody writes to any more."""
+        try:
+            os.unlink(self._pipe)
+        except OSError:
+            pass
 
     def tend(self) -> None:
         """Pump again when the pump was killed; the pipe has kept what came meanwhile."""
@@ -73,28 +80,22 @@ class Pump:
                 pass  # no room for a process now; this is called again
 
     def drain(self) -> None:
-        """Wait, though not for long, until all that was written is in the log."""
-        until = time.monotonic() + _LAST_WORDS
-        while self._waiting() and time.monotonic() < until:
+        """Wait until all that was written is in the log, for a start's ends altogether no longer than a moment."""
+        while self._waiting() and self._wait():
             self.tend()
-            time.sleep(_PAUSE)
 
     def end(self) -> None:
-        """The module is gone: see the pump end, or end it where a stranger got hold of the pipe."""
+        """The module is gone: see the pump end, or end it where it hangs or a stranger got hold of the pipe."""
         if self._reader < 0:
             return
         self.drain()
-        until = time.monotonic() + _LAST_WORDS
-        while not self._ended() and time.monotonic() < until:
-            time.sleep(_PAUSE)
-        if not self._ended():
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = 0
+        while not self._ended() and self._wait():
+            pass
+        self._kill()
+        self._end_others()
         os.close(self._reader)
         self._reader = -1
-        for path in (self._pipe, self._lock):
-            _unlink(path)
+        self.forget()
 
     # ---- the process
 
@@ -109,13 +110,22 @@ class Pump:
             self._pid = pid
             return
         try:
-            _be_alone(self._reader)
-            lock = Lock(self._lock)
-            if lock.acquire(wait=_LOCK_WAIT):
-                lock.write(f"{os.getpid()}")
-                carry(self._reader, PieceWriter(self._log, self._keep))
+            reader = _be_alone(self._reader)
+            # Of two pumps one waits; the lock is on the pipe, for any other file may be deleted and made anew.
+            fcntl.flock(reader, fcntl.LOCK_EX)
+            carry(reader, PieceWriter(self._log, self._keep))
         finally:
             os._exit(0)
+
+    def _wait(self) -> bool:
+        """Wait a little; False when the pump was waited for long enough. One that hangs is replaced at half time."""
+        before, begun = self._patience, time.monotonic()
+        time.sleep(_PAUSE)
+        self._patience -= time.monotonic() - begun
+        if before > _LAST_WORDS / 2 >= self._patience and self._waiting():
+            self._kill()
+            self._end_others()
+        return self._patience > 0
 
     def _ended(self) -> bool:
         if self._pid == 0:
@@ -128,20 +138,29 @@ class Pump:
             self._pid = 0
         return self._pid == 0
 
-    def _end_other(self) -> None:
-        """End the pump of the dead supervisor. Its lock says that it lives, so the number in it is its own."""
-        until = time.monotonic() + _LAST_WORDS
-        while is_held(self._lock) and time.monotonic() < until:
-            try:
-                with open(self._lock) as file:
-                    handle = os.pidfd_open(int(file.read() or 0))
-            except (OSError, ValueError):
-                time.sleep(_PAUSE)
+    def _kill(self) -> None:
+        if self._ended():
+            return
+        os.kill(self._pid, signal.SIGKILL)  # our own unreaped child
+        until = time.monotonic() + _DEAD_WITHIN
+        while not self._ended() and time.monotonic() < until:  # what hangs in the disk does not even hear KILL
+            time.sleep(_PAUSE)
+
+    def _end_others(self) -> None:
+        """End the pump of a supervisor before us: whoever of our name holds the lock on this very pipe."""
+        for pid in holders(self._reader):
+            if pid == self._pid:
                 continue
             try:
-                if is_held(self._lock):
+                handle = os.pidfd_open(pid)
+            except OSError:
+                continue
+            try:
+                if pid in holders(self._reader):
                     signal.pidfd_send_signal(handle, signal.SIGKILL)
-                select.select([handle], [], [], _LAST_WORDS)
+                    select.select([handle], [], [], _DEAD_WITHIN)
+            except OSError:
+                pass  # it ended meanwhile
             finally:
                 os.close(handle)
 
@@ -156,6 +175,27 @@ class Pump:
         poll = select.poll()
         poll.register(self._reader, select.POLLIN)
         return dict(poll.poll(0)).get(self._reader, 0)
+
+
+def holders(pipe: int) -> list[int]:
+    """The pumps that hold the lock on the pipe of descriptor ``pipe``, by what the kernel says of its locks."""
+    inode = str(os.fstat(pipe).st_ino)
+    try:
+        with open("/proc/locks") as file:
+            rows = [line.split() for line in file]
+    except OSError:
+        return []
+    # 1: FLOCK ADVISORY WRITE 815 fd:01:4711 0 EOF; one that waits has an arrow after its number
+    locks = [row for row in rows if len(row) == 8 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode]
+    return [int(row[4]) for row in locks if _is_pump(row[4])]
+
+
+def _is_pump(pid: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip() == _NAME
+    except OSError:
+        return False
 
 
 def carry(pipe: int, log: PieceWriter) -> None:
@@ -202,22 +242,22 @@ def _tell_lost(log: PieceWriter, lost: int) -> int:
     return lost if _write(log, f"\n[las] {lost} bytes were lost here: the disk had no room\n".encode()) else 0
 
 
-def _be_alone(reader: int) -> None:
-    """Let go of everything that is the supervisor's: its lock above all, which lives as long as a descriptor of it."""
+def _be_alone(reader: int) -> int:
+    """
+    Let go of everything that is the supervisor's: its lock above all, which lives as long as a descriptor of it.
+
+    Returns a descriptor of the pipe that is ours alone, as a lock on it must be.
+    """
     signal.set_wakeup_fd(-1)
-    with open("/proc/self/comm", "w") as file:
-        file.write("las-pump")
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with open("/proc/self/comm", "w") as file:
+        file.write(_NAME)
+    own = os.open(f"/proc/self/fd/{reader}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(own, True)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != reader:
+        if int(name) > 2 and int(name) != own:
             try:
                 os.close(int(name))
             except OSError:
                 pass  # the listing itself
-
-
-def _unlink(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
+    return own

@@ -73,7 +73,8 @@ class LogReader:
             begin = max(head, position - _BLOCK)
             blocks.append(self._bytes(begin, position - begin))
             breaks, size, position = breaks + blocks[-1].count(b"\n"), size + len(blocks[-1]), begin
-        return [self._line(line) for line in _split(b"".join(reversed(blocks)))[-lines:]]
+        _, data = self._still_there(position, b"".join(reversed(blocks)))
+        return [self._line(line) for line in _split(data)[-lines:]]
 
     def _line(self, line: bytes) -> str:
         cut = len(line) > _LONGEST_LINE
@@ -114,8 +115,10 @@ class LogReader:
                 yield self._line(rest + whole[0])
                 yield from (self._line(line) for line in whole[1:])
                 rest = b""
-            rest = (rest + after)[:_LONGEST_HELD]
-            position, data = self._piece(position + len(data), _BIG_BLOCK)
+            rest, end = (rest + after)[:_LONGEST_HELD], position + len(data)
+            position, data = self._piece(end, _BIG_BLOCK)
+            if position > end:
+                rest = b""  # its end was trimmed away meanwhile
         if rest:
             yield self._line(rest)
 
@@ -131,7 +134,11 @@ class LogReader:
         position, head, rest = self.size, self.head, b""
         while position > head and len(found) < limit:
             begin = max(head, position - _SEARCHED_BLOCK)
-            data, position = self._bytes(begin, position - begin), begin
+            data, end = self._bytes(begin, position - begin), position
+            position, data = self._still_there(begin, data)
+            if position > begin:
+                begin = head = position
+                rest = rest if position < end else b""
             # Of the first line there may be more in the block before, of the last line in the one after.
             first = data.find(b"\n") + 1 if begin > head else 0
             last = data.rfind(b"\n") + 1
@@ -163,11 +170,17 @@ class LogReader:
 
     def _piece(self, offset: int, limit: int) -> tuple[int, bytes]:
         """Bytes from ``offset`` on and where they begin: later when the head is trimmed, also meanwhile."""
-        data = self._bytes(offset, limit)
-        if data[:1] not in (b"\0", b"") or (offset == 0 and not data):
-            return offset, data
-        begin = max(offset, self.head)
-        return begin, data if begin == offset else self._bytes(begin, limit)
+        begin, data = offset, self._bytes(offset, limit)
+        if offset == 0 and not data:
+            return begin, data
+        while data[:1] in (b"\0", b"") and (head := self.head) > begin:
+            begin, data = head, self._bytes(head, limit)
+        return begin, data
+
+    def _still_there(self, begin: int, data: bytes) -> tuple[int, bytes]:
+        """``data`` read from ``begin`` on, and where it begins, without what was trimmed away while it was read."""
+        head = self.head if data[:1] == b"\0" else begin
+        return (head, data[head - begin :]) if head > begin else (begin, data)
 
     @property
     def head(self) -> int:

@@ -37,12 +37,6 @@ class Lock:
                 return True
             os.close(fd)  # it was replaced while we waited: a lock on a deleted file guards nothing
 
-    def write(self, text: str) -> None:
-        """Leave ``text`` in the file for who asks; it means something as long as the lock is held."""
-        if self._fd is not None:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, text.encode(), 0)
-
     def still_ours(self) -> bool:
         """False when the file was deleted or replaced while we hold the lock on it."""
         return self._fd is not None and _same_file(self._fd, self.path)

@@ -115,9 +115,12 @@ class Supervisor:
     def _adopt_pump(self) -> None:
         """Go on carrying the log where the dead supervisor's pump stopped, or will stop now."""
         path, running = self.record.snapshot.log_path, self.running
-        if running is None or self.spec.mode is Mode.CONTAINER or not os.path.isdir(path):
+        if self.spec.mode is Mode.CONTAINER or not os.path.isdir(path):
             return
         pump = self._make_pump(path)
+        if running is None:
+            pump.forget()
+            return
         try:
             pump.adopt(running.pid)
         except OSError as error:

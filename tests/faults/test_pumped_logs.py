@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from native_house import House, eventually, lives
 from las_jupyter.core.launch import ContainerSpec, LaunchSpec, LogProbe, LogRule, ReadyRule, StopRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import LogCapture, Mode, ProcessState
+from las_jupyter.limits.tree import read_process
 from las_jupyter.logs import pieces
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.runtime.manager import Manager
@@ -83,15 +85,15 @@ def start(house: House, *argv: str, logs: LogRule = PUMPED) -> Snapshot:
     return house.manager.wait_ready("one", timeout=20)
 
 
+def pumps(house: House) -> list[int]:
+    """Every pump of this house."""
+    found = (read_process(pid) for pid in house.processes())
+    return [process.pid for process in found if process is not None and process.name == "las-pump"]
+
+
 def pump_of(house: House) -> int:
-    """The process id of the pump, once there is one."""
-    path = Path(f"{house.paths.pipe('one')}.lock")
-
-    def look() -> int:
-        pid = int(path.read_text() or 0) if path.exists() else 0
-        return pid if lives(pid) else 0
-
-    return eventually(look, "there is a pump")
+    """The process id of the pump, once there is one and no other."""
+    return eventually(lambda: len(found := pumps(house)) == 1 and found[0], "there is a pump")
 
 
 def numbers(house: House) -> list[int]:
@@ -258,6 +260,114 @@ def test_a_containers_log_keeps_within_its_bound_there_too(tmp_path: Path, disk:
         assert pieces.used(path) <= 64 * 1024
     finally:
         house.close()
+
+
+BEAT = """
+import os, signal, sys, time
+for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1):
+    signal.signal(number, lambda *_: os._exit(77))
+os.write(1, b"up\\n")
+number = 0
+while not os.path.exists(sys.argv[1]):
+    os.write(1, b"line %d %s\\n" % (number, b"x" * int(sys.argv[2])))
+    number += 1
+    time.sleep(float(sys.argv[3]))
+os.write(2, b"last words\\n")
+os._exit(3)
+"""
+
+
+def beat(house: House, length: int = 10, pause: float = 0.0005, **rule: int) -> Snapshot:
+    """A module that numbers its lines, and ends with code 3 once the file ``end`` is there, with 77 after a signal."""
+    words = (sys.executable, "-c", BEAT, str(house.folder / "end"), str(length), str(pause))
+    return start(house, *words, logs=PUMPED._replace(**rule))
+
+
+def ended(house: House) -> Snapshot:
+    """Let the beating module end, and see all it wrote."""
+    (house.folder / "end").touch()
+    found = house.until(ProcessState.FAILED)
+    assert found.exit
+    assert found.exit.code == 3
+    assert complete(house)
+    assert house.log().endswith(b"last words\n")
+    assert not Path(house.paths.pipe("one")).exists()
+    return found
+
+
+def test_a_state_folder_made_again_and_a_killed_supervisor_leave_one_pump_and_every_line(house: House) -> None:
+    snapshot = beat(house)
+    shutil.rmtree(house.paths.instance("one"))
+    eventually(lambda: Path(house.paths.state("one")).exists(), "it is made again")
+    house.kill_supervisor()
+    assert eventually(lambda: house.manager.snapshot("one").pid, "it is found again") == snapshot.pid
+
+    pump_of(house)
+    grown(house)
+    ended(house)
+
+
+def test_many_killed_supervisors_leave_one_pump_and_every_line(house: House) -> None:
+    beat(house)
+    for _ in range(4):
+        house.kill_supervisor()
+        assert house.manager.snapshot("one").supervised
+        pump_of(house)
+
+    ended(house)
+    assert not pumps(house)
+
+
+def test_a_module_that_ends_while_nobody_watches_leaves_no_pump_and_no_pipe(house: House) -> None:
+    snapshot = beat(house)
+    pump = pump_of(house)
+    house.kill_supervisor()
+    (house.folder / "end").touch()
+
+    eventually(lambda: not lives(pump), "the pump ended with its module")
+
+    assert pieces.read(snapshot.log_path, 0, 10**7).endswith(b"last words\n")
+    assert not house.manager.snapshot("one").state.alive
+    assert not Path(house.paths.pipe("one")).exists()
+
+
+def test_a_pump_that_hangs_delays_no_stop_and_loses_no_line(house: House) -> None:
+    beat(house)
+    pump = pump_of(house)
+    os.kill(pump, signal.SIGSTOP)
+
+    assert house.manager.stop("one").state is ProcessState.STOPPED
+
+    assert not pumps(house)
+    assert complete(house)
+
+
+def test_a_pump_that_hangs_at_the_end_delays_its_telling_only_a_little(house: House) -> None:
+    beat(house)
+    os.kill(pump_of(house), signal.SIGSTOP)
+    ended(house)
+    assert not pumps(house)
+
+
+def test_somebody_who_holds_the_pipe_open_cannot_keep_the_pump(house: House) -> None:
+    beat(house)
+    holder = os.open(house.paths.pipe("one"), os.O_RDWR)
+    try:
+        assert house.manager.stop("one").state is ProcessState.STOPPED
+        assert not pumps(house)
+    finally:
+        os.close(holder)
+
+
+def test_what_is_read_during_a_flood_is_whole_lines(house: House) -> None:
+    house.manager.start(spec(sys.executable, "-c", FLOOD, "100000", logs=PUMPED._replace(start_bytes=64 * 1024)), {})
+    log, torn = house.manager.log("one"), []
+    while log.size < 20_000_000:
+        for look in (lambda: log.tail(10**5), lambda: log.grep("x", 10**5), lambda: list(log.lines())):
+            *found, _ = look() or [""]  # the last one may be under way
+            torn += [line for line in found if len(line) != 99 and line not in ("up", "done")]
+    assert log.head > 1_000_000
+    assert torn == []
 
 
 def test_the_log_of_every_start_is_its_own(house: House) -> None:
