@@ -369,10 +369,10 @@ def presence(bench: Bench) -> None:
             aim = "aim: 30 ms at most" if number + 1 == 100 else ""
             row(f"status of {number + 1}", f"{statistics.median(times) * 1000:.1f} ms", "", aim)
     pids = [snapshot.supervisor_pid for snapshot in bench.manager.snapshots() if snapshot.supervisor_pid]
-    memory = [proportional_memory(pid) / 2**20 for pid in pids]
+    memory = [proportional_memory(pid) / 1e6 for pid in pids]
     row(
         "memory of a supervisor, PSS",
-        f"{statistics.median(memory):.1f} MiB",
+        f"{statistics.median(memory):.2f} MB",
         f"one of {len(pids)} at once",
         "aim: 6 MB at most",
     )

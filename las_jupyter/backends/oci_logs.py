@@ -14,7 +14,7 @@ import time
 from typing import Protocol
 
 from las_jupyter.core.wire import from_json, to_json
-from las_jupyter.logs.pieces import PieceWriter
+from las_jupyter.logs.piece_writer import PieceWriter
 from las_jupyter.state.files import write_atomic
 
 _SAVE_EVERY = 0.25

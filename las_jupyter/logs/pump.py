@@ -15,7 +15,7 @@ import select
 import signal
 import time
 
-from las_jupyter.logs.pieces import PieceWriter
+from las_jupyter.logs.piece_writer import PieceWriter
 
 _PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031

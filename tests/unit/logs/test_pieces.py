@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from las_jupyter.core.launch import LogRule
 from las_jupyter.core.states import LogCapture
 from las_jupyter.logs import pieces
-from las_jupyter.logs.pieces import PieceWriter
+from las_jupyter.logs.piece_writer import PieceWriter
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.logs.writer import LogStore, logs_of
 
