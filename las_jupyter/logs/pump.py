@@ -80,7 +80,7 @@ class Pump:
                 pass  # no room for a process now; this is called again
 
     def drain(self) -> None:
-        """Wait until all that was written is in the log, for a start's ends altogether no longer than a moment."""
+        """Wait until all that was written is in the log; the waits for one start take a moment at most."""
         while self._waiting() and self._wait():
             self.tend()
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mounts import mounted
 from native_house import House, eventually, lives
 
 from las_jupyter.core.errors import LasError, LaunchFailed
@@ -127,25 +126,10 @@ def test_37_a_deleted_log_folder_is_no_trouble_for_the_next_start(house: House) 
     assert house.log() == b"up\n"
 
 
-@contextlib.contextmanager
-def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of ``size`` at ``folder``."""
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("native: mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 600 KB."""
-    with mounted(tmp_path / "small", "600k") as folder:
+    with mounted(tmp_path / "small", "tmpfs", "size=600k,mode=700") as folder:
         yield folder
 
 
@@ -238,7 +222,7 @@ def test_41_a_flood_costs_the_supervisor_nothing(house: House) -> None:
 
 
 def test_41_a_flood_longer_than_its_disk_is_kept_within_its_bound(tmp_path: Path, house: House) -> None:
-    with mounted(tmp_path / "disk", "256m") as disk:
+    with mounted(tmp_path / "disk", "tmpfs", "size=256m,mode=700") as disk:
         house.manager = Manager(StatePaths(house.paths.state_dir, str(disk)))
         house.paths = house.manager.paths
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from containers import BASE, ready_engine
+from mounts import mounted
 from native_house import House, eventually, lives
 
 from las_jupyter.core.launch import ContainerSpec, LaunchSpec, LogProbe, LogRule, ReadyRule, StopRule
@@ -50,13 +50,8 @@ while True:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of a kind that has no holes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "ramfs", "ramfs", folder], capture_output=True, check=False).returncode:
-        pytest.skip("native: mounting a small disk needs root")
-    folder.chmod(0o700)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with mounted(tmp_path / "disk", "ramfs") as folder:
+        yield folder
 
 
 def house_on(folder: Path, logs: Path) -> House:
@@ -207,32 +202,28 @@ def test_a_worker_that_is_left_behind_is_ended_and_the_pump_with_it(house: House
 
 
 def test_a_full_disk_costs_lines_that_are_counted_and_never_the_module(tmp_path: Path) -> None:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=False).returncode:
-        pytest.skip("native: mounting a small disk needs root")
-    house = house_on(tmp_path, folder)
-    try:
-        waits = "while [ ! -e $HOUSE/{0} ]; do sleep 0.02; done;"
-        flood = "head -c 3000000 /dev/zero | tr '\\0' z; touch $HOUSE/written;"
-        script = f"echo up; {waits.format('go')} {flood} {waits.format('more')} echo after; sleep 600"
-        made = spec("sh", "-c", script)._replace(env={"HOUSE": str(tmp_path)})
-        house.manager.start(made, {})
-        house.manager.wait_ready("one", timeout=20)
-        filler = folder / "filler"
-        filler.write_bytes(b"x" * 400_000)
-        (tmp_path / "go").touch()
-        path = house.manager.snapshot("one").log_path
-        eventually(lambda: pieces.size(path) > 400_000, "the disk fills up")
-        eventually((tmp_path / "written").exists, "the module waits for nobody")
-        filler.unlink()
-        (tmp_path / "more").touch()
-        eventually(lambda: house.log().endswith(b"after\n"), "the log goes on")
-        assert house.log().endswith(b" bytes were lost here: the disk had no room\nafter\n")
-        assert house.manager.stop("one").state is ProcessState.STOPPED
-    finally:
-        house.close()
-        subprocess.run(["umount", "-l", folder], check=True)
+    with mounted(tmp_path / "small", "tmpfs", "size=1m,mode=700") as folder:
+        house = house_on(tmp_path, folder)
+        try:
+            waits = "while [ ! -e $HOUSE/{0} ]; do sleep 0.02; done;"
+            flood = "head -c 3000000 /dev/zero | tr '\\0' z; touch $HOUSE/written;"
+            script = f"echo up; {waits.format('go')} {flood} {waits.format('more')} echo after; sleep 600"
+            made = spec("sh", "-c", script)._replace(env={"HOUSE": str(tmp_path)})
+            house.manager.start(made, {})
+            house.manager.wait_ready("one", timeout=20)
+            filler = folder / "filler"
+            filler.write_bytes(b"x" * 400_000)
+            (tmp_path / "go").touch()
+            path = house.manager.snapshot("one").log_path
+            eventually(lambda: pieces.size(path) > 400_000, "the disk fills up")
+            eventually((tmp_path / "written").exists, "the module waits for nobody")
+            filler.unlink()
+            (tmp_path / "more").touch()
+            eventually(lambda: house.log().endswith(b"after\n"), "the log goes on")
+            assert house.log().endswith(b" bytes were lost here: the disk had no room\nafter\n")
+            assert house.manager.stop("one").state is ProcessState.STOPPED
+        finally:
+            house.close()
 
 
 @pytest.mark.parametrize(
