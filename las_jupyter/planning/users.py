@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from las_jupyter.core.launch import Decision
+from las_jupyter.manifests.spellings import User, parse_user
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import ContainerLaunch
@@ -37,14 +38,21 @@ def choose_user(
 def _choose(
     part: ContainerLaunch, person: tuple[int, int], backend: Backend, *, writes: bool
 ) -> tuple[str | None, str]:
+    why = part.user_reason or ""
     if part.user == "keep":
-        return None, part.user_reason or "the manifest keeps it, and does not say why"
-    if part.user is not None and part.user.partition(":")[0] == "0":
-        return part.user, part.user_reason or "the manifest names root, and does not say why"
+        return None, f"it is root where the image names nobody: {why}"
     if part.user is not None:
-        return part.user, "the manifest names it"
+        chosen = parse_user(part.user)
+        return str(chosen), why if chosen.is_root else f"the manifest names it{_group(chosen)}"
     if backend.maps_root and writes:
         return "0:0", f"{backend.name} runs without root, so root inside is you outside, and its folders are yours"
     if person[0] == 0 or backend.maps_root:
         return NOBODY_IN_PARTICULAR, "the manifest names none, and nothing runs as root without a reason"
     return f"{person[0]}:{person[1]}", "the manifest names none: it runs as you, and what it writes is yours"
+
+
+def _group(user: User) -> str:
+    """What is to be known of its group: that of root owns more of an image than a user's own does."""
+    if user.in_roots_group:
+        return ", in root's group"
+    return "" if user.group else "; its group is the image's, or root's where the image knows none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from worlds import DOCKER, GIB, NATIVE, a_world, an_entry, an_entry_of
 
+from las_jupyter.core.errors import InvalidManifest
 from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests.catalog import bundled
@@ -46,15 +47,48 @@ def test_a_user_that_the_manifest_names_is_taken() -> None:
     assert user_of(planned(', user: "65532:65532"', person=(1234, 100)))[0] == "65532:65532"
 
 
-def test_root_is_taken_only_with_its_reason_said_or_its_lack():
-    assert user_of(planned(', user: "0:0", user_reason: it changes its own limits'))[1] == "it changes its own limits"
-    assert "does not say why" in user_of(planned(', user: "0"'))[1]
+@pytest.mark.parametrize(("written", "user"), [("0:0", "0:0"), ("00", "0"), ("000:0", "0:0"), ("root", "root")])
+def test_root_is_taken_in_any_spelling_with_its_reason(written: str, user: str) -> None:
+    plan = planned(f', user: "{written}", user_reason: it changes its own limits')
+
+    assert user_of(plan) == (user, "it changes its own limits")
+
+
+@pytest.mark.parametrize("written", ["0", "00", "0:0", "00:00", "0:1000", "root", "root:app", "keep"])
+def test_root_without_a_reason_is_refused_where_it_is_written(written: str) -> None:
+    with pytest.raises(InvalidManifest) as refused:
+        planned(f', user: "{written}"')
+
+    assert "launch.container.user" in str(refused.value.cause)
+    assert "user_reason must say why" in str(refused.value.cause)
+
+
+@pytest.mark.parametrize(
+    "written", ["+0", "0x0", "-1", " 0", "٠", "0:", ":0", "1:2:3", "4294967296", "Root", "a b", "$(id)"]
+)
+def test_what_is_no_user_is_refused_where_it_is_written(written: str) -> None:
+    with pytest.raises(InvalidManifest, match="breaks the manifest schema") as refused:
+        planned(f', user: "{written}", user_reason: why not')
+
+    assert "launch.container.user" in str(refused.value.cause)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("65532:0", "in root's group"),
+        ("65532", "or root's where the image knows none"),
+        ("app:root", "in root's group"),
+    ],
+)
+def test_the_group_of_root_is_told(written: str, told: str) -> None:
+    assert told in user_of(planned(f', user: "{written}"'))[1]
 
 
 def test_the_images_own_user_is_kept_for_the_reason_the_manifest_gives() -> None:
     user, reason = user_of(planned(", user: keep, user_reason: it writes to the home of root"))
 
-    assert (user, reason) == (None, "it writes to the home of root")
+    assert (user, reason) == (None, "it is root where the image names nobody: it writes to the home of root")
 
 
 def test_where_root_inside_is_the_person_it_is_root_only_to_write_to_their_folders() -> None:
@@ -77,7 +111,7 @@ def test_no_bundled_module_runs_as_root_in_a_container_without_saying_why(module
     user, reason = user_of(plan)
 
     assert user != "0:0"
-    assert user is not None or "does not say why" not in reason
+    assert user is not None or reason.partition(": ")[2]
 
 
 def test_the_shared_memory_that_a_manifest_wants_is_given_to_its_container_alone() -> None:
