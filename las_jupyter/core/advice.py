@@ -8,6 +8,7 @@ program that it names and nobody else.
 from __future__ import annotations
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+:,./-=")
+_LONGEST_QUOTE = 300
 _HIDDEN = "?"
 """What stands for a character that cannot be seen or typed; the command then names nothing, which is harmless."""
 
@@ -18,3 +19,13 @@ def word(value: object) -> str:
     if text and _PLAIN.issuperset(text):
         return text
     return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def their_words(text: str) -> str:
+    """
+    ``text`` of a manifest that nobody trusts, as a clause that says whose words they are.
+
+    It may stand in a cause, never as the remedy: what is advised there people copy and run.
+    """
+    shown = "".join(letter if letter.isprintable() else _HIDDEN for letter in " ".join(text.split()))
+    return f"its manifest says: “{shown[:_LONGEST_QUOTE]}”"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import time
 
+from las_jupyter.core.advice import their_words
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import Trust
 from las_jupyter.logs.patterns import LONGEST_LINE, too_slow
 from las_jupyter.logs.reader import LogReader
 
@@ -24,7 +26,9 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
     reason = snapshot.reason
     remedy = f"%las logs {spec.name} --tail 200"
-    if known is not None:
+    if known is not None and spec.manifest is not None and spec.manifest.trust is Trust.UNTRUSTED:
+        reason = f"{reason}; {their_words('; '.join(known))}"
+    elif known is not None:
         reason, remedy = known
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, NoSuchInstance
 from las_jupyter.core.launch import HttpProbe
 from las_jupyter.manifests import lower
@@ -13,10 +14,10 @@ from las_jupyter.resources.asking import ask
 from las_jupyter.resources.ports import listener, listening_pid
 
 if TYPE_CHECKING:
-    from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.manifests.catalog import Entry
 
 _LONGEST = 4096
-"""Letters of an answer: its head and the beginning of its body. What is quadratic takes 16 times as long as in a line."""
+"""Letters of an answer, its head first: what is quadratic takes 16 times as long here as in a line of a log."""
 _UNIT = re.compile(r"/([^/\n]+\.service)$", re.MULTILINE)
 
 
@@ -37,22 +38,33 @@ class Stranger(NamedTuple):
     api_path: str = ""
 
 
-def answers_as(manifest: Manifest, port: int) -> bool:
-    """Whether what listens on ``port`` says of itself that it is this module. False where no manifest says how."""
-    identity = manifest.identity
+def answers_as(entry: Entry, port: int) -> bool:
+    """
+    Whether what listens on ``port`` says of itself that it is this module. False where no manifest says how.
+
+    A manifest that is not trusted chooses no page to ask somebody else's server for.
+    """
+    identity = entry.manifest.identity if entry.trusted else None
     reply = ask(port, identity.path) if identity else None
     if identity is None or reply is None:
         return False
     return re.search(identity.pattern, f"{reply.head}\n\n{reply.body}"[:_LONGEST]) is not None
 
 
-def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str]) -> Stranger:
+def find_stranger(entry: Entry, port: int | None, ours: dict[int, str]) -> Stranger:
     """
     The server of this module on ``port``, or on the module's own. ``ours`` are the ports that instances have.
 
     Raises ``BadRequest`` when it cannot be told, is something else or is ours; ``NoSuchInstance`` when nobody listens.
     """
+    manifest = entry.manifest
     name = manifest.name
+    if not entry.trusted:
+        raise BadRequest(
+            f"{name} cannot be attached to.",
+            cause=f"{entry.path} would choose what a server of others is asked, and {entry.standing}",
+            remedy=f"read the file, then %las trust {word(entry.path)}",
+        )
     if manifest.identity is None or not manifest.ports:
         raise BadRequest(
             f"{name} cannot be attached to.",
@@ -73,7 +85,7 @@ def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str]) ->
             cause=f"no {name} runs there" if port else f"no {name} runs, or it runs on another port",
             remedy=f"%las start {name}" if port else f"%las start {name}, or %las attach {name} --port with its port",
         )
-    if not answers_as(manifest, number):
+    if not answers_as(entry, number):
         raise BadRequest(
             f"What listens on 127.0.0.1:{number} does not answer as {name}.",
             cause=f"it is {who}",

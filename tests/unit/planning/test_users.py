@@ -85,6 +85,13 @@ def test_the_group_of_root_is_told(written: str, told: str) -> None:
     assert told in user_of(planned(f', user: "{written}"'))[1]
 
 
+def test_a_reason_that_nobody_trusts_is_quoted_as_its_own() -> None:
+    entry = an_entry_of(OWN % ', user: "0", user_reason: "it says so"')._replace(trusted=False)
+    plan = decide(StartRequest("own"), a_world(entry=entry, backends=(NATIVE, DOCKER), model=None, engine=None))
+
+    assert user_of(plan)[1] == "its manifest says: “it says so”"
+
+
 def test_the_images_own_user_is_kept_for_the_reason_the_manifest_gives() -> None:
     user, reason = user_of(planned(", user: keep, user_reason: it writes to the home of root"))
 
