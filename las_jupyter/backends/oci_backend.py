@@ -29,6 +29,7 @@ from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.limits.tree import members
+from las_jupyter.logs.patterns import LONGEST_LINE
 from las_jupyter.logs.writer import kept
 
 _INITS = ("docker-init", "tini", "catatonit", "podman-init")
@@ -211,7 +212,8 @@ def _past_init(facts: ContainerFacts) -> bool:
 
 
 def _refuse_missing_program(engine: Engine, container: str, spec: LaunchSpec) -> None:
-    match = _NO_PROGRAM.search(_last_words(engine, container))
+    lines = _last_words(engine, container).splitlines()
+    match = next((found for line in lines if (found := _NO_PROGRAM.search(line[:LONGEST_LINE]))), None)
     if match:
         program = match[1] or (spec.argv[0] if spec.argv else "its entrypoint")
         raise LaunchFailed(

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.logs.patterns import LONGEST_LINE
 
 
 class Saying(NamedTuple):
@@ -112,7 +113,8 @@ def explain(name: str, engine: str, text: str) -> LaunchFailed:
     """The error for ``text``, which ``engine`` said when ``name`` was to start."""
     flat = " ".join(text.split())
     for saying in SAYINGS:
-        match = re.search(saying.pattern, flat)
+        # Part of it may be what a registry says, or an image: somebody else's words, and as many as they like.
+        match = re.search(saying.pattern, flat[:LONGEST_LINE])
         if match:
             groups = [group for group in match.groups() if group] or [flat]
             cause = saying.cause.replace("{0}", flat).replace("{1}", groups[0])

@@ -18,6 +18,7 @@ from las_jupyter.core.backend import Meanwhile
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.snapshot import Fetching
 from las_jupyter.core.wire import to_json
+from las_jupyter.logs.patterns import LONGEST_LINE
 from las_jupyter.state.files import write_atomic
 
 PULL_FILE = "pull.json"
@@ -189,7 +190,7 @@ def explain_pull(name: str, engine: str, image: str, text: str) -> LaunchFailed:
     flat = " ".join(text.split())
     cause, remedy = flat or "it did not say why", ""
     for saying in _SAYINGS:
-        if re.search(saying.pattern, flat):
+        if re.search(saying.pattern, flat[:LONGEST_LINE]):
             cause, remedy = saying.cause, saying.remedy.format(engine)
             break
     return LaunchFailed(
