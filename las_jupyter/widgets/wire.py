@@ -4,14 +4,12 @@ What the panel's page receives: plain values, made from snapshots. The page's ty
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from las_jupyter.core.enforcement import limit_words
 from las_jupyter.core.launch import LaunchSpec
+from las_jupyter.core.light import Light, Offer, headline, light, offers, word
 from las_jupyter.core.snapshot import Snapshot
-from las_jupyter.core.states import HealthState, ProcessState
-
-Light = Literal["healthy", "starting", "unhealthy", "failed", "stopped", "unknown"]
 
 
 class Reason(NamedTuple):
@@ -47,9 +45,10 @@ class Card(NamedTuple):
     state: str
     alive: bool
     light: Light
+    word: str
+    headline: str
+    offers: tuple[Offer, ...]
     reason: str
-    health: str
-    phase: str | None
     progress: float | None
     model: str | None
     url: str | None
@@ -75,27 +74,6 @@ class Card(NamedTuple):
     cpu_history: tuple[float, ...]
 
 
-def light(snapshot: Snapshot) -> Light:
-    """The one word that the health light says."""
-    match snapshot.state:
-        case ProcessState.STOPPED:
-            return "stopped"
-        case ProcessState.FAILED:
-            return "failed"
-        case ProcessState.STARTING | ProcessState.BACKOFF:
-            return "starting"
-        case ProcessState.STOPPING:
-            return "unknown"
-        case ProcessState.RUNNING:
-            match snapshot.health.state:
-                case HealthState.HEALTHY:
-                    return "healthy"
-                case HealthState.UNHEALTHY:
-                    return "unhealthy"
-                case HealthState.UNKNOWN:
-                    return "unknown"
-
-
 def card(
     snapshot: Snapshot,
     spec: LaunchSpec | None = None,
@@ -111,9 +89,10 @@ def card(
         state=str(snapshot.state),
         alive=snapshot.state.alive,
         light=light(snapshot),
+        word=word(snapshot).capitalize(),
+        headline=headline(snapshot),
+        offers=offers(snapshot),
         reason=snapshot.reason,
-        health=snapshot.health.reason,
-        phase=snapshot.health.phase,
         progress=snapshot.fetching.fraction if snapshot.fetching and snapshot.state.alive else None,
         model=snapshot.model,
         url=snapshot.url,

@@ -110,7 +110,7 @@ def test_a_fetch_is_told_layer_by_layer_and_the_instance_knows_its_image(registr
     assert snapshot.state is ProcessState.STARTING
     assert snapshot.health.phase is not None
     assert f"pulling {registry.image}: 0 of 3 layers, " in snapshot.health.phase
-    assert "◌ loading: pulling its image" in shown
+    assert "◌ starting: pulling its image" in shown
     assert f"pulling {registry.image}: " in shown
     told = [
         text for text, fraction in start.listener.updates if f"puller: pulling {registry.image}: " in text and fraction
