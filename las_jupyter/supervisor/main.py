@@ -10,11 +10,11 @@ import signal
 from las_jupyter.backends.table import load_backend
 from las_jupyter.core.backend import InstanceRef
 from las_jupyter.core.errors import LasError, StateDamaged
-from las_jupyter.core.launch import SPEC_FORMAT, LaunchSpec
+from las_jupyter.core.launch import LEAST_PAUSE, SPEC_FORMAT, LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import edition, forget_unfinished, read_bytes, read_value
-from las_jupyter.state.journal import replay
+from las_jupyter.state.journal import keep_within_bounds, replay
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.process import Supervisor
@@ -62,6 +62,7 @@ def _begin(paths: StatePaths, lock: Lock, name: str, word: str) -> Supervisor:
     forget_unfinished(paths.state(name))
     spec = _read_spec(paths, name)
     before = read_value(paths.state(name), Snapshot)
+    keep_within_bounds(paths.events(name))
     journal = replay(paths.events(name)) if word == "adopt" or before is None else ()
     before = _rebuilt(spec, journal) if before is None else before
     supervisor = Supervisor(paths, lock, load_backend(spec.backend), spec, _read_secrets(paths, name), before)
@@ -88,7 +89,16 @@ def _read_spec(paths: StatePaths, name: str) -> LaunchSpec:
             cause=f"its format is {spec.format}, this version reads up to {SPEC_FORMAT}",
             remedy="start it from the environment that wrote it",
         )
-    return spec
+    return _with_floors(spec)
+
+
+def _with_floors(spec: LaunchSpec) -> LaunchSpec:
+    """Nothing is asked or tried without a pause, whoever wrote the spec: an older version knew no floors."""
+    live, restart = spec.live, spec.restart
+    return spec._replace(
+        live=live._replace(every=max(LEAST_PAUSE, live.every)),
+        restart=restart._replace(first=max(LEAST_PAUSE, restart.first), cap=max(LEAST_PAUSE, restart.cap)),
+    )
 
 
 def _read_secrets(paths: StatePaths, name: str) -> dict[str, str]:

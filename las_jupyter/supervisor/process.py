@@ -43,6 +43,7 @@ _INSIST_SLOWLY = 1.0
 _LAST_RESORT = 10.0
 _KEEP_UNSAVED = 3600.0
 _MEANWHILE = 0.2
+_MOST_LEFTOVERS = 50  # processes; it is written at every change, and nobody reads more
 _TOLD = ("start requested", "BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
@@ -481,9 +482,9 @@ class Supervisor:
         self.timers.set("insist", _INSIST_SLOWLY)
         if self._exit_status is None and self.running and self.running.pid:
             left = (Leftover(self.running.pid, self.spec.module, "the main process, still there after KILL"), *left)
-        if not self._cannot_end or left != self.record.snapshot.leftovers:
+        if not self._cannot_end or left[:_MOST_LEFTOVERS] != self.record.snapshot.leftovers:
             self._cannot_end = True
-            self.record.change(leftovers=left)
+            self.record.change(leftovers=left[:_MOST_LEFTOVERS])
             self.life = self.life._replace(reason=cannot_end(left))
             state = self.life.state
             self.record.note("cannot be ended", state, state, self.life.reason)

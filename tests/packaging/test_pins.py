@@ -85,4 +85,3 @@ def test_what_a_package_needs_is_held_to_its_hashes_too(pip):
 
     assert done.returncode != 0
     assert "h11" in done.stderr
-
