@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
+import socket
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from native_house import House, eventually, free_port
 
 from las_jupyter.core.launch import HttpProbe, LiveRule, Port, ReadyRule
-from las_jupyter.core.states import HealthState
+from las_jupyter.core.states import HealthState, ProcessState
+from las_jupyter.limits.usage import proportional_memory
 
 pytestmark = pytest.mark.native
 
@@ -80,3 +87,91 @@ def test_a_journal_of_megabytes_is_shortened_by_the_next_supervisor_which_finds_
     assert events.stat().st_size < 2**20
     assert house.manager.events("one")[0].event == "start requested"
     assert house.manager.events("one")[-1].event == "supervision restored"
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def connections(path: str, count: int) -> Iterator[list[socket.socket]]:
+    """That many connections to a supervisor, which say nothing."""
+    made: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            made.append(socket.socket(socket.AF_UNIX))
+            made[-1].setblocking(False)
+            eventually(lambda: made[-1].connect_ex(path) == 0, "it lets another one in")
+        yield made
+    finally:
+        for each in made:
+            each.close()
+
+
+@pytest.mark.parametrize("clients", [77, 600])
+def test_with_all_descriptors_used_up_by_idle_clients_it_sleeps_asks_for_health_and_stops(
+    house: House, tmp_path: Path, clients: int
+) -> None:
+    code = tmp_path / "code"
+    code.write_text("200")
+    house.start(f"status={code}", served=True)
+    supervisor = house.manager.snapshot("one").supervisor_pid
+    assert supervisor is not None
+    resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (64, 64))
+    with connections(house.paths.socket("one"), clients):
+        eventually(lambda: len(os.listdir(f"/proc/{supervisor}/fd")) < 64, "some descriptors are free")  # noqa: PTH208
+        begun, cpu = time.monotonic(), cpu_seconds(supervisor)
+        for state, answer in ((HealthState.UNHEALTHY, "500"), (HealthState.HEALTHY, "200")) * 2:
+            code.write_text(answer)
+            eventually(lambda state=state: house.manager.snapshot("one").health.state is state, f"it is {state}")
+        assert cpu_seconds(supervisor) - cpu < (time.monotonic() - begun) / 2  # whoever spins has all of it
+
+        assert house.manager.snapshot("one").warnings == ()
+        assert house.manager.stop("one").state is ProcessState.STOPPED
+
+
+FLOOD = """
+import socket, sys, threading
+def flood(reads):
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+    if reads:
+        threading.Thread(target=lambda: [None for _ in iter(lambda: s.recv(1 << 20), b"")], daemon=True).start()
+    try:
+        s.sendall(b'{"do":"snapshot"}\\n' * 150_000)
+    except OSError:
+        pass
+floods = [threading.Thread(target=flood, args=(number % 2,)) for number in range(10)]
+for each in floods: each.start()
+print("flooding", flush=True)
+for each in floods: each.join()
+"""
+
+
+def test_a_flood_of_requests_keeps_it_neither_from_health_nor_from_stopping_nor_makes_it_swell(
+    house: House, tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    code.write_text("200")
+    house.start(f"status={code}", served=True)
+    supervisor = house.manager.snapshot("one").supervisor_pid
+    assert supervisor is not None
+    before = proportional_memory(supervisor)
+    flood = subprocess.Popen(
+        [sys.executable, "-c", FLOOD, house.paths.socket("one")], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert flood.stdout is not None
+        assert flood.stdout.readline() == "flooding\n"
+        code.write_text("500")
+        eventually(lambda: house.manager.snapshot("one").health.state is HealthState.UNHEALTHY, "it is unhealthy")
+        grown = proportional_memory(supervisor) - before
+        begun = time.monotonic()
+
+        assert house.manager.stop("one").state is ProcessState.STOPPED
+
+        assert time.monotonic() - begun < 10
+        assert grown < 4 * 2**20
+    finally:
+        flood.kill()
+        flood.communicate()
