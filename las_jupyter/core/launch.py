@@ -146,6 +146,10 @@ class Progress(NamedTuple):
     stuck_after: float = 60.0
 
 
+LEAST_PAUSE = 0.1
+"""Seconds between two questions to a ready module, and before a restart: with less, watching costs what it guards."""
+
+
 class LiveRule(NamedTuple):
     """How a ready instance is watched; ``unhealthy_after`` answers of no in a row change the belief."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from las_jupyter.core.launch import LEAST_PAUSE
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.manifests.modes import explain, startable
 
@@ -227,7 +228,7 @@ class Live(Strict):
     tcp: Tcp | None = None
     command: list[Word] | None = Field(None, min_length=1)
     log: Pattern | None = None
-    every: Seconds = Field(10.0, description="the pause between two questions")
+    every: Seconds = Field(10.0, ge=LEAST_PAUSE, description="the pause between two questions, at least 100ms")
     timeout: Seconds = Field(5.0, description="how long an answer may take")
     unhealthy_after: int = Field(3, ge=1, description="noes in a row that make it unhealthy")
     healthy_after: int = Field(1, ge=1, description="yeses in a row that make it healthy again")

@@ -21,6 +21,8 @@ from las_jupyter.state.paths import StatePaths
 _PARENT = Path(las_jupyter.__file__).resolve().parents[1]
 _BOOTSTRAP = _PARENT / "las_jupyter" / "supervisor" / "bootstrap.py"
 _ON_WAIT_EVERY = 0.3
+_LONGEST_COMPLAINTS = 256 * 1024
+"""Bytes. One that dies at every start is started again by whoever looks, and each time it says why."""
 
 
 def spawn(
@@ -71,6 +73,8 @@ def _popen(command: list[str], errors: Path) -> tuple[subprocess.Popen[bytes], i
     told, tell = os.pipe()
     try:
         with errors.open("ab") as err:
+            if err.tell() > _LONGEST_COMPLAINTS:
+                err.truncate(0)
             child = subprocess.Popen(
                 [*command, str(tell)],
                 stdin=subprocess.DEVNULL,

@@ -43,6 +43,7 @@ _INSIST_SLOWLY = 1.0
 _LAST_RESORT = 10.0
 _KEEP_UNSAVED = 3600.0
 _MEANWHILE = 0.2
+_MOST_LEFTOVERS = 50  # processes; it is written at every change, and nobody reads more
 _TOLD = ("start requested", "BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
@@ -343,9 +344,7 @@ class Supervisor:
     def _wait(self, longest: float = float("inf")) -> None:
         poll, until = select.poll(), self.timers.next
         poll.register(self._wakeup, select.POLLIN)
-        poll.register(self.control.socket, select.POLLIN)
-        for fd, client in self.control.clients.items():
-            poll.register(fd, client.wants)
+        self.control.register(poll)
         if self.running is not None:
             poll.register(self.running.fileno(), select.POLLIN)
         if self._owner_fd is not None:
@@ -356,15 +355,14 @@ class Supervisor:
             until = min(until, asking.deadline)
         elif asking is not None:
             until = min(until, time.monotonic() + 0.05)
-        until = min(until, time.monotonic() + longest)
+        until = min(until, time.monotonic() + min(longest, self.control.patience))
         left = None if until == float("inf") else max(0.0, until - time.monotonic()) * 1000 + 0.5
         for fd, events in poll.poll(left):
             self._serve(fd, events)
+        self.control.answer()
 
     def _serve(self, fd: int, events: int) -> None:
-        if fd == self.control.socket.fileno():
-            self.control.accept()
-        elif fd in self.control.clients:
+        if self.control.owns(fd):
             self.control.serve(fd, events)
         elif fd == self._wakeup:
             os.read(self._wakeup, 4096)
@@ -481,9 +479,9 @@ class Supervisor:
         self.timers.set("insist", _INSIST_SLOWLY)
         if self._exit_status is None and self.running and self.running.pid:
             left = (Leftover(self.running.pid, self.spec.module, "the main process, still there after KILL"), *left)
-        if not self._cannot_end or left != self.record.snapshot.leftovers:
+        if not self._cannot_end or left[:_MOST_LEFTOVERS] != self.record.snapshot.leftovers:
             self._cannot_end = True
-            self.record.change(leftovers=left)
+            self.record.change(leftovers=left[:_MOST_LEFTOVERS])
             self.life = self.life._replace(reason=cannot_end(left))
             state = self.life.state
             self.record.note("cannot be ended", state, state, self.life.reason)

@@ -206,8 +206,7 @@ class Watching:
                 supervisor.record.save()
             return
         self._tell_health()
-        state = supervisor.life.state
-        supervisor.record.note("health", state, state, f"{self._belief.state}: {self._belief.reason}")
+        supervisor.record.note_health(f"{self._belief.state}: {self._belief.reason}")
         supervisor.record.save()
 
     def _tell_health(self) -> None:

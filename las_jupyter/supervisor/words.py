@@ -14,6 +14,8 @@ _MEANINGS = {
     "SIGBUS": ": a file it had mapped was cut short, or the disk failed",
 }
 
+_MOST_NAMED = 10
+
 
 def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0, because: str = "") -> str:
     """
@@ -41,7 +43,9 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
 
 def cannot_end(left: tuple[Leftover, ...]) -> str:
     """What could not be ended, with its number and what it hangs in."""
-    return "cannot be ended: " + ", ".join(f"{each.name} ({each.pid}, {each.why})" for each in left)
+    named = ", ".join(f"{each.name} ({each.pid}, {each.why})" for each in left[:_MOST_NAMED])
+    more = len(left) - _MOST_NAMED
+    return f"cannot be ended: {named}" + (f" and {more} more" if more > 0 else "")
 
 
 def last_words(line: str) -> str:
