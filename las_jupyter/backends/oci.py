@@ -132,6 +132,9 @@ class Engine(Protocol):
     def why_unavailable(self) -> Unavailable | None:
         """None when it answers; within two seconds."""
 
+    def why_reachable(self) -> Unavailable | None:
+        """Why other machines may reach the containers that are not exposed, and the cure; None when they cannot."""
+
     def architecture(self) -> str:
         """What it runs natively, in the registry's words (``amd64``)."""
 

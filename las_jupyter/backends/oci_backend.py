@@ -36,6 +36,7 @@ _FIRST_WORDS = 3.0
 _WORDS_LATE = 0.5
 _NEWS_LATE = 0.3
 # Podman may tell the second half of catatonit's line alone.
+_NO_NETWORK = re.compile(r"network \S+ not found")
 _NO_PROGRAM = re.compile(r"(?:tini.*?exec (\S+) failed|failed to exec pid1): (.*)")
 
 
@@ -59,19 +60,25 @@ class OciBackend:
         """The engine's own word."""
         return self.engine().why_unavailable()
 
+    def why_reachable(self) -> Unavailable | None:
+        """Why other machines may reach what is not exposed, as a clause; None when they cannot, or nobody can tell."""
+        try:
+            return self.engine().why_reachable()
+        except EngineError:
+            return None
+
     def launch(self, spec: LaunchSpec, *, secrets: dict[str, str], files: StartFiles) -> OciRunning:
         """Create, start, and see its first instruction. What fails is removed again."""
         engine, start = self.engine(), os.urandom(8).hex()
         options = create_options(spec, secrets, files, start)
         try:
             image = self._image(engine, spec, files)
-            container = _create(engine, spec, options, files.instance_dir)
+            container = _started(engine, spec, options, files.instance_dir)
         except EngineUnreachable as error:
             raise _unavailable(engine, error) from error
         except EngineError as error:
             raise explain(spec.name, engine.name, str(error)) from error
         try:
-            engine.start(container)
             facts = _begun(engine, container, spec)
         except EngineError as error:
             _remove_quietly(engine, container)
@@ -146,6 +153,24 @@ def _no_image(spec: LaunchSpec, engine: str, reference: str, why: str) -> Launch
 def _unavailable(engine: Engine, error: Exception) -> BackendUnavailable:
     why = engine.why_unavailable() or Unavailable(str(error))
     return BackendUnavailable(f"{engine.name} cannot be used: {why.reason}.", remedy=why.remedy or None)
+
+
+def _started(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: str) -> str:
+    """
+    Make the container and start it. Its network may go away in between: with the end of another one of ours, which did
+    not see this one on it yet.
+    """
+    for last in (False, False, True):
+        container = _create(engine, spec, options, folder)
+        try:
+            engine.start(container)
+        except BaseException as error:
+            _remove_quietly(engine, container)
+            if last or not (isinstance(error, EngineError) and _NO_NETWORK.search(str(error))):
+                raise
+        else:
+            return container
+    raise AssertionError("the last try returns or raises")
 
 
 def _create(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: str) -> str:

@@ -38,6 +38,7 @@ from las_jupyter.state.files import write_atomic
 _PATIENCE = 60.0
 _QUICK = 1.9
 _COLUMNS = 240
+_TUN = "/dev/net/tun"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{6,64})\s*((?:\[[^\]]*\]\s*([\d.]+\w+) / ([\d.]+\w+))?.*)")
 _GONE = ("no such container", "no container with name or id", "no such object")
@@ -85,6 +86,15 @@ class PodmanEngine:
                 remedy = "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"
             return Unavailable(f"Podman cannot be used: {error}", remedy)
         return None
+
+    def why_reachable(self) -> Unavailable | None:
+        """A bridge is a network that this machine passes packets on to; the others are nobody's but the container's."""
+        if network() != "bridge":
+            return None
+        return Unavailable(
+            "without slirp4netns its containers are on a bridge, and a machine that routes there reaches their ports",
+            "sudo apt-get install slirp4netns" if os.path.exists(_TUN) else "sudo modprobe tun",
+        )
 
     def architecture(self) -> str:
         return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
@@ -272,10 +282,23 @@ def layer_of(line: str) -> PullProgress | None:
     return PullProgress(layer, "Already exists" if "exists" in rest else "Pull complete" if rest else "Waiting")
 
 
+def network() -> str:
+    """
+    Which of Podman's networks closes a container: one of its own, whose only way out is a process (decision 0053).
+
+    Newer Podman has pasta for whoever is not root. Root without either has the bridge, which others may route to.
+    """
+    if shutil.which("slirp4netns") and os.path.exists(_TUN):
+        return "slirp4netns"
+    if os.geteuid() == 0:
+        return "bridge"
+    return "pasta" if shutil.which("pasta") else "slirp4netns"
+
+
 def arguments(options: CreateOptions, env_file: str) -> list[str]:
     """The words behind ``podman create``. Nothing secret is among them."""
     words = ["--name", options.name, "--pull", "never", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    words += ["--network", "bridge" if os.geteuid() == 0 else "slirp4netns"]
+    words += ["--network", network()]
     words += ["--log-driver", "k8s-file", "--pids-limit", str(options.pids), "--env-file", env_file]
     words += ["--stop-signal", options.stop_signal]
     words += [word for name, value in options.labels.items() for word in ("--label", f"{name}={value}")]

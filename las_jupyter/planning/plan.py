@@ -22,7 +22,7 @@ from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.allowed import check_allowed, check_exposure, check_model_size, warn_exposed
 from las_jupyter.planning.arguments import check_arguments, check_environment
-from las_jupyter.planning.container_engines import engine_decision
+from las_jupyter.planning.container_engines import engine_decision, warn_reachable
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
@@ -109,7 +109,12 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     warnings = (
-        offer_other(request, world, ports) + warn_exposed(spec) + measured + _warnings(world, gpus) + fitted.warnings
+        *offer_other(request, world, ports),
+        *warn_exposed(spec),
+        *warn_reachable(backend, spec),
+        *measured,
+        *_warnings(world, gpus),
+        *fitted.warnings,
     )
     return StartPlan(request, spec, tuple(decisions), warnings, downloads, world.requires)
 
@@ -217,7 +222,8 @@ def _container(
     manifest = world.entry.manifest
     decisions.append(engine_decision(world, backend))
     writes = any(mount.writable for mount in mounts)
-    user = choose_user(lower.container(manifest), world.person, backend, writes=writes, decisions=decisions)
+    user, decision = choose_user(lower.container(manifest), world, backend, writes=writes)
+    decisions.append(decision)
     return lower.container_spec(manifest, gpus.vendor, user)
 
 

@@ -51,7 +51,9 @@ class Backend:
     """
     Whether a backend can be used now, and if not, why and what cures it.
 
-    ``maps_root`` says that root in its containers is the person who starts them, as in Docker without root.
+    ``maps_root`` says that root in its containers is the person who starts them, as in Docker without root;
+    ``maps_users`` that every number inside is another one outside. ``reachable`` says why other machines may reach its
+    containers though they are not exposed.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Backend:
     unavailable: str | None = None
     remedy: str = ""
     maps_root: bool = False
+    maps_users: bool = False
+    reachable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class World:
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
     are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
+    ``spare_user`` a number that nobody has, ``namesake`` whose number the manifest names for its container.
     ``container_engine`` the setting of that name. ``keepers`` says for each limit who would keep it for a native
     server. ``measured`` is what servers used before, by their memory key.
     """
@@ -108,6 +113,8 @@ class World:
     cpu_limit: float | None = None
     pids_limit: int | None = None
     person: tuple[int, int] = (0, 0)
+    spare_user: int = 2_050_000_000
+    namesake: str = ""
     container_engine: str = "auto"
     keepers: dict[str, str] = field(default_factory=dict)
     measured: Measurements = field(default_factory=dict)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from las_jupyter.backends.oci_backend import OciBackend
 from las_jupyter.backends.table import load_backend
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.quantities import format_size
@@ -120,10 +121,16 @@ def _backend(name: str, setting: str, *, allowed: bool) -> Finding:
     if not allowed:
         return Finding(name, None, f"{setting} is off", f"%las config {setting}")
     try:
-        lacking = load_backend(name).why_unavailable()
+        backend = load_backend(name)
+        lacking = backend.why_unavailable()
     except LasError as error:
         return Finding(name, None, error.cause or error.message, error.remedy or "")
     if lacking is None:
+        why = backend.why_reachable() if isinstance(backend, OciBackend) else None
+        if why is not None:
+            return Finding(
+                name, None, f"it can be used, and other machines may reach what it runs: {why.reason}", why.remedy
+            )
         return Finding(name, True, "it can be used")
     # One mode is enough for most modules: a missing container engine is no illness by itself.
     return Finding(name, False if name == "native" else None, lacking.reason, lacking.remedy)

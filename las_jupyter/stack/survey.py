@@ -20,6 +20,7 @@ from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, Worl
 from las_jupyter.policy.load import load_policies
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
+from las_jupyter.resources.accounts import account, number_for
 from las_jupyter.resources.measured import Measured, Measurements, larger, read_measurements
 from las_jupyter.stack.strangers import answers_as
 from las_jupyter.state.paths import check_name
@@ -75,10 +76,19 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         keepers=foreseen(),
         policy=policy,
         person=(os.getuid(), os.getgid()),
+        spare_user=number_for(name) if os.getuid() == 0 else 0,
+        namesake=_namesake(manifest),
         container_engine=str(settings.runtime.container_engine),
         measured=_measured(manager.paths.state_dir, running),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
     )
+
+
+def _namesake(manifest: Manifest) -> str:
+    """Whose number on this machine the manifest wants its container to have."""
+    part = manifest.launch.container if manifest.launch else None
+    number = (part.user or "" if part else "").partition(":")[0]
+    return account(int(number)) if number.isdecimal() else ""
 
 
 def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) -> Measurements:
@@ -163,7 +173,18 @@ def _ask_engine(name: str) -> Backend:
     except LasError as error:
         return Backend(name, Mode.CONTAINER, error.message, error.remedy or "")
     why, remedy = (lacking.reason, lacking.remedy) if lacking else (None, "")
-    return Backend(name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False))
+    return Backend(
+        name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False),
+        not lacking and getattr(backend, "maps_users", False), "" if lacking else _reachable(backend),
+    )  # fmt: skip
+
+
+def _reachable(backend: object) -> str:
+    """Why other machines may reach its containers, and the cure, in one sentence."""
+    from las_jupyter.backends.oci_backend import OciBackend
+
+    why = backend.why_reachable() if isinstance(backend, OciBackend) else None
+    return f"{why.reason} ({why.remedy})" if why else ""
 
 
 def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> Engine | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from worlds import DOCKER, GIB, NATIVE, a_world, an_entry, an_entry_of
 
+from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests.catalog import bundled
 from las_jupyter.planning.plan import decide
-from las_jupyter.planning.world import Machine
+from las_jupyter.planning.world import Backend, Machine
 
 OWN = """
 name: own
@@ -35,20 +38,62 @@ def test_a_manifest_without_a_user_runs_as_whoever_starts_it() -> None:
     assert user_of(planned(person=(1234, 100)))[0] == "1234:100"
 
 
-def test_what_root_starts_does_not_run_as_root() -> None:
-    user, reason = user_of(planned(person=(0, 0)))
+def test_what_root_starts_runs_as_a_number_that_nobody_has() -> None:
+    user, reason = user_of(planned(person=(0, 0), spare_user=2_060_000_000))
 
-    assert user == "1000:1000"
-    assert "nothing runs as root without a reason" in reason
+    assert user == "2060000000:2060000000"
+    assert "nobody on this machine has that number" in reason
+
+
+def test_where_an_engine_makes_other_numbers_of_all_it_is_one_that_it_knows() -> None:
+    remapped = Backend("docker", Mode.CONTAINER, maps_users=True)
+    entry = an_entry_of(OWN % "")
+    world = a_world(entry=entry, model=None, engine=None, backends=(NATIVE, remapped), person=(0, 0))
+
+    assert user_of(decide(StartRequest("own"), world))[0] == "1000:1000"
 
 
 def test_a_user_that_the_manifest_names_is_taken() -> None:
     assert user_of(planned(', user: "65532:65532"', person=(1234, 100)))[0] == "65532:65532"
 
 
-def test_root_is_taken_only_with_its_reason_said_or_its_lack():
-    assert user_of(planned(', user: "0:0", user_reason: it changes its own limits'))[1] == "it changes its own limits"
-    assert "does not say why" in user_of(planned(', user: "0"'))[1]
+def test_a_number_of_a_person_is_told_as_theirs() -> None:
+    told = user_of(planned(', user: "1000"', person=(0, 0), namesake="alice"))[1]
+    own = user_of(planned(', user: "1000"', person=(1000, 1000), namesake="me"))[1]
+
+    assert "on this machine that is alice, who can read its key and its data" in told
+    assert own == "the manifest names it"
+
+
+def test_the_group_of_root_is_told() -> None:
+    assert user_of(planned(', user: "65532:0"'))[1] == "the manifest names it; its group is root's"
+
+
+@given(zeros=st.integers(1, 9), group=st.from_regex(r"(:0{1,4}|:[0-9]{1,5})?", fullmatch=True))
+def test_root_is_taken_only_with_a_reason_however_it_is_written(zeros, group):
+    root = "0" * zeros + group
+
+    with pytest.raises(PlanRefused, match="may not run in a container as its manifest wants") as caught:
+        planned(f', user: "{root}"')
+    user, reason = user_of(planned(f', user: "{root}", user_reason: it changes its own limits'))
+
+    assert "it names root, and does not say why" in str(caught.value.cause)
+    assert caught.value.remedy
+    assert reason == "it changes its own limits"
+    assert str(user).partition(":")[0] == "0"
+
+
+def test_the_images_own_user_is_not_kept_without_a_reason():
+    with pytest.raises(PlanRefused) as caught:
+        planned(", user: keep")
+
+    assert "root unless the image says otherwise, and does not say why" in str(caught.value.cause)
+
+
+@pytest.mark.parametrize("number", ["2147483648", "4294967296", "1:99999999999999999999"])
+def test_what_is_no_number_of_a_user_is_refused(number):
+    with pytest.raises(PlanRefused, match="cannot run in a container"):
+        planned(f', user: "{number}"')
 
 
 def test_the_images_own_user_is_kept_for_the_reason_the_manifest_gives() -> None:
