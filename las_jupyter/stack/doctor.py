@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from las_jupyter.backends.table import load_backend
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.quantities import format_size
 from las_jupyter.display.lists import findings_table
@@ -118,7 +119,7 @@ def _backends() -> Iterator[Finding]:
 
 def _backend(name: str, setting: str, *, allowed: bool) -> Finding:
     if not allowed:
-        return Finding(name, None, f"{setting} is off", f"%las config {setting}")
+        return Finding(name, None, f"{setting} is off", f"%las config {word(setting)}")
     try:
         lacking = load_backend(name).why_unavailable()
     except LasError as error:
@@ -152,7 +153,7 @@ def _notebook() -> Iterator[Finding]:
         try:
             yield Finding(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(package, None, "is not installed here", f"pip install {package}")
+            yield Finding(package, None, "is not installed here", f"pip install {word(package)}")
     spec = importlib.util.find_spec("las_jupyter.widgets")
     folder = Path(spec.origin).parent if spec and spec.origin else None
     if folder is None or not (folder / "static" / "panel.js").exists():

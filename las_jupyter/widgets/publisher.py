@@ -15,6 +15,7 @@ from typing import Any
 
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.unseen import in_line
 from las_jupyter.core.wire import to_data
 from las_jupyter.widgets.conversation import Conversation, View
 from las_jupyter.widgets.knowledge import Knowledge
@@ -103,7 +104,7 @@ class Publisher:
                 conversation.send_one()
             except Exception as error:
                 # A thread that died would leave every panel of the kernel lying; the others go on.
-                conversation.problem = f"The panel could not be brought up to date: {error}"
+                conversation.problem = in_line(f"The panel could not be brought up to date: {error}")
 
     def _look(self, *, measure: bool) -> None:
         with self._looking:
@@ -118,7 +119,7 @@ class Publisher:
                 self._knowledge.measure(found, now)
         except Exception as error:
             if now - self._well_at > PATIENCE:
-                self._notice = f"The panel could not look: {error}"
+                self._notice = in_line(f"The panel could not look: {error}")
             return
         self._well_at = now
         self._notice = ""
@@ -143,7 +144,7 @@ class Publisher:
             except LasError as error:
                 done["error"] = error.lines()
             except Exception as error:
-                done["error"] = [f"{type(error).__name__}: {error}"]
+                done["error"] = [in_line(f"{type(error).__name__}: {error}")]
             conversation.words.put(done)
             self._look_at = 0.0
 
