@@ -14,7 +14,7 @@ from las_jupyter.logs.reader import LogReader
 
 _LOOKED_AT = 400
 _SHOWN = 12
-_LONGEST_GROUP = 120
+_LONGEST_GROUP = 200
 """Characters of the log in a sentence or a command; a path is shorter, and what is longer is not read."""
 _HARMLESS = re.compile(r"[A-Za-z0-9_./-][A-Za-z0-9_%+,./:=@-]*")
 

@@ -40,7 +40,7 @@ def test_whatever_the_log_says_is_one_word_of_the_advice(text: str) -> None:
     assert told is not None
     assert len(shlex.split(in_terminal(told[1]))) == 5
     assert in_line(told[0]) == told[0]
-    assert len(told[0]) < 200
+    assert len(told[0]) < 250
 
 
 def test_a_number_and_an_option_are_advised_as_they_are() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+import las_jupyter
 from las_jupyter.core.launch import Decision, LaunchSpec
 from las_jupyter.core.snapshot import Health, Snapshot
 from las_jupyter.core.states import HealthState, Mode, ProcessState
@@ -32,3 +35,19 @@ def test_nothing_of_a_card_is_unseen_or_a_second_line(text: str) -> None:
 
     assert all(word == in_line(word) and len(word.splitlines()) <= 1 for word in words(made))
     assert (made.memory_history, made.cpu_history, made.light) == ((1, 2), (0.5,), "failed")
+
+
+def test_the_page_makes_no_markup_of_text() -> None:
+    script = "\n".join(path.read_text() for path in (Path(las_jupyter.__file__).parents[1] / "js/src").rglob("*.ts"))
+
+    assert "textContent" in script
+    for way in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "DOMParser",
+        "createContextualFragment",
+        "srcdoc",
+    ):
+        assert way not in script
