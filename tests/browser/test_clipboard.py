@@ -30,8 +30,8 @@ def test_the_copied_next_step_is_the_one_shown_and_runs_nothing_of_a_strangers(
     lab: Lab, notebook: Open, tmp_path: Path
 ) -> None:
     fired = lab.notebooks / "fired"
-    theirs = "$(touch fired);{open('fired','w')}\u202e\x1b]0;t\x07\u200b'`touch fired`"
-    seen = "$(touch fired);{open('fired','w')}'`touch fired`"
+    theirs = '$(touch fired);{open("fired","w")}\u202e\x1b]0;t\x07\u200b\'`touch fired`'
+    seen = '$(touch fired);{open("fired","w")}\'`touch fired`'
     script, manifest = tmp_path / "fails.py", tmp_path / "manifest.yaml"
     script.write_text(f"print({f'bad model {theirs} here'!r}, flush=True)\nraise SystemExit(1)\n")
     manifest.write_text(FAILS.format(script=script))
