@@ -25,6 +25,7 @@ from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import Collector, Sink
 from las_jupyter.backends.oci_pull import pull
 from las_jupyter.backends.oci_running import OciRunning, is_of_container
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
@@ -130,7 +131,7 @@ class OciBackend:
             raise LaunchFailed(
                 f"{spec.name} could not be started by {engine.name}.",
                 cause=f"the image {reference} is for {found.architecture}, and this machine is {native}",
-                remedy=f"{engine.name} pull --platform linux/{native} {reference}",
+                remedy=f"{word(engine.name)} pull --platform linux/{word(native)} {word(reference)}",
             )
         return found
 
@@ -146,7 +147,7 @@ def _no_image(spec: LaunchSpec, engine: str, reference: str, why: str) -> Launch
     return LaunchFailed(
         f"{spec.name} could not be started by {engine}.",
         cause=f"the image {reference} is not here, {why}",
-        remedy=f"{engine} pull {reference}",
+        remedy=f"{word(engine)} pull {word(reference)}",
     )
 
 
@@ -199,7 +200,7 @@ def _clear_name(engine: Engine, spec: LaunchSpec, options: CreateOptions) -> Non
     raise LaunchFailed(
         f"{spec.name} could not be started by {engine.name}.",
         cause=f"the container {container_name(spec)} is there and {what}; it was not touched",
-        remedy=f"start with another name, or remove it: {engine.name} rm -f {options.name}",
+        remedy=f"start with another name, or remove it: {word(engine.name)} rm -f {word(options.name)}",
     )
 
 

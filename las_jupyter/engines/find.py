@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
+
 RUNNER = Path(__file__).with_name("llama_server.py")
 """Run by its path, so that it also works in another Python, which does not have this package."""
 
@@ -91,7 +93,7 @@ def find_engine(
     What the user configured is taken or refused, never silently replaced.
     """
     passed_over: dict[str, str] = {}
-    remedy = install or INSTALL.get(program, f"install {program}, or set engines.<module>.path to it")
+    remedy = install or INSTALL.get(program, f"install {word(program)}, or set engines.<module>.path to it")
     for place in _places(program, path, python, search_path):
         if place.argv is None:
             passed_over[place.name] = place.absent

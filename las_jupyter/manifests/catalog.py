@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidManifest, LasError, PlanRefused, UnknownModule
 from las_jupyter.manifests import versions
 from las_jupyter.manifests.load import parse_manifest, read_file
@@ -63,7 +64,7 @@ class Catalog:
             raise UnknownModule(
                 f"No version of {wanted.name} fits {wanted.version}.",
                 cause=f"there is {there}",
-                remedy=f"%las start {wanted.name}",
+                remedy=f"%las start {word(wanted.name)}",
             )
         return max(fitting, key=_rank)
 
@@ -84,7 +85,7 @@ class Catalog:
             raise PlanRefused(
                 f"{path[0]} cannot be started: modules wait for each other.",
                 cause=f"the circle is {circle}",
-                remedy=f"take one of them out of dependencies.modules in {entry.path}",
+                remedy=f"take one of them out of dependencies.modules in {word(entry.path)}",
             )
         if name in ordered:
             return
@@ -109,7 +110,7 @@ class Catalog:
             raise PlanRefused(
                 f"{of.manifest.name} cannot be started: it needs {text}.",
                 cause=f"{error.message.rstrip('.')} ({error.cause})" if error.cause else error.message,
-                remedy=f"add a manifest of {wanted.name} to {_user_folder()}",
+                remedy=f"add a manifest of {word(wanted.name)} to {word(_user_folder())}",
             ) from error
 
     def _unknown(self, name: str) -> UnknownModule:
@@ -119,7 +120,7 @@ class Catalog:
         return UnknownModule(
             f"There is no module {name!r}.",
             cause=f"known are {', '.join(names)}",
-            remedy=f"did you mean {near[0]}?" if near else "%las modules",
+            remedy=f"did you mean {word(near[0])}?" if near else "%las modules",
         )
 
 

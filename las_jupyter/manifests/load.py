@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidManifest
 from las_jupyter.settings.yaml_file import Document, Unreadable, parse_yaml
 
@@ -62,7 +63,7 @@ def _document(data: bytes, path: str) -> Document:
     except Unreadable as problem:
         where = f", line {problem.line}," if problem.line else ""
         raise InvalidManifest(
-            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {path}"
+            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {word(path)}"
         ) from None
 
 
@@ -74,7 +75,7 @@ def _explained(found: list[Complaint], document: Document, path: str) -> Invalid
         f"{path} breaks the manifest schema{f' in {len(told)} places' if len(told) > 1 else ''}.",
         cause=told[0],
         details=(*told[1:_SHOWN], *more),
-        remedy=f"mend {path}, line {lines[0][0]}",
+        remedy=f"mend {word(path)}, line {word(lines[0][0])}",
     )
 
 
@@ -107,5 +108,5 @@ def _check_integrity(manifest: Manifest, data: bytes, document: Document, path: 
         raise InvalidManifest(
             f"{path} is not the file its author signed off.",
             cause=f"line {line}, integrity.checksum says {given[:23]}…, and the content is {actual[:23]}…",
-            remedy=f"get the file again; if you changed it yourself, write {actual}",
+            remedy=f"get the file again; if you changed it yourself, write {word(actual)}",
         )

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import DownloadFailed, LasError, UnknownModel
 from las_jupyter.models.cache import OnProgress, Progress, require_space
 from las_jupyter.models.reference import ModelReference
@@ -202,12 +203,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _known(reference: ModelReference, error: BaseException) -> LasError | None:
     from huggingface_hub import constants, errors
 
+    page = f"{constants.ENDPOINT}/{reference.repo}"
     match error:
         case errors.GatedRepoError():
             return DownloadFailed(
                 f"The repository {reference.repo} is gated.",
                 cause="its licence has to be accepted first, and your token has to be known here",
-                remedy=f"accept it on {constants.ENDPOINT}/{reference.repo}, then set HF_TOKEN or run: hf auth login",
+                remedy=f"accept it on {word(page)}, then set HF_TOKEN or run: hf auth login",
             )
         case errors.RepositoryNotFoundError():
             return UnknownModel(
@@ -220,7 +222,7 @@ def _known(reference: ModelReference, error: BaseException) -> LasError | None:
         case errors.RemoteEntryNotFoundError():
             return UnknownModel(
                 f"The repository {reference.repo} has no file {reference.file}.",
-                remedy=f"look at {constants.ENDPOINT}/{reference.repo}/tree/{reference.revision}",
+                remedy=f"look at {word(f'{page}/tree/{reference.revision}')}",
             )
         case OSError(errno=errno.ENOSPC):
             return DownloadFailed(

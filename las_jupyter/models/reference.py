@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import UnknownModel
 from las_jupyter.models.named import NAMED_MODELS
 
@@ -142,7 +143,7 @@ def _unknown(text: str) -> UnknownModel:
     return UnknownModel(
         f"No model is called {text!r}.",
         cause=f"the named models are: {names}",
-        remedy=f"did you mean --model {close[0]}?"
+        remedy=f"did you mean --model {word(close[0])}?"
         if close
         else "give a .gguf file, a named model, pypi:… or hf:ORG/REPO/FILE",
     )

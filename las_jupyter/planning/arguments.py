@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.states import Mode
+from las_jupyter.display.words import theirs
 from las_jupyter.manifests.refused import refused_arguments, settled_variables
 
 if TYPE_CHECKING:
+    from las_jupyter.manifests.catalog import Entry
     from las_jupyter.manifests.schema import Manifest
 
 
-def check_arguments(args: tuple[str, ...], manifest: Manifest) -> None:
+def check_arguments(args: tuple[str, ...], entry: Entry) -> None:
     """Raise ``PlanRefused`` for the first argument that the manifest refuses, in any spelling."""
-    for found in refused_arguments(manifest, args):
+    for found in refused_arguments(entry.manifest, args):
+        use = found.use if found.use.startswith("nothing") else f"use {found.use}"
+        why = f"it would undo what was decided for {entry.manifest.name}"
         raise PlanRefused(
             f"{found.word} cannot be given behind the two dashes.",
-            cause=f"it would undo what was decided for {manifest.name}",
-            remedy=found.use if found.use.startswith("nothing") else f"use {found.use}",
+            cause=why if entry.trusted else f"{why}; {theirs(use)}",
+            remedy=use if entry.trusted else "leave it out",
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.enforcement import keepers_of, limit_words
 from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
@@ -28,6 +29,7 @@ from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.room import Values
+from las_jupyter.planning.theirs import failures_of, phases_of
 from las_jupyter.planning.users import choose_user
 from las_jupyter.resources.measured import memory_key
 
@@ -50,7 +52,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     """The plan. Raises ``PlanRefused`` (or ``NotTrusted``, ``PortTaken``) with the reason and what cures it."""
     manifest = world.entry.manifest
     check_allowed(world)
-    check_arguments(request.args, manifest)
+    check_arguments(request.args, world.entry)
     mode = choose_mode(_mode_question(request, world), manifest.name)
     check_environment(request.env, manifest, mode.mode)
     decisions = [_mode_decision(mode)]
@@ -97,8 +99,8 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         model=world.model.text if world.model else None,
         model_alias=world.model.alias if world.model else None,
         container=_container(world, backend, gpus, mounts, decisions) if mode.mode is Mode.CONTAINER else None,
-        phases=lower.phases(manifest),
-        failures=lower.failures(manifest),
+        phases=phases_of(world.entry),
+        failures=failures_of(world.entry),
         provides=tuple(manifest.interfaces.provides),
         api_path=manifest.interfaces.api_path,
         memory_promised=limits.memory or fitted.need,
@@ -212,7 +214,7 @@ def _check_trust(world: World) -> None:
         raise NotTrusted(
             f"{entry.manifest.name} from {entry.path} may not run natively.",
             cause=entry.standing,
-            remedy=f"read the file, then %las trust {entry.path}",
+            remedy=f"read the file, then %las trust {word(entry.path)}",
         )
 
 
@@ -276,7 +278,7 @@ def _under_the_ceiling(
         raise PlanRefused(
             f"{subject} {say(asked)} is more than is allowed.",
             cause=world.policy.reasons[subject],
-            remedy=f"--{subject} {say(ceiling).replace(' ', '')}",
+            remedy=f"--{subject} {word(say(ceiling).replace(' ', ''))}",
         )
     return asked or min(configured or ceiling, ceiling)
 

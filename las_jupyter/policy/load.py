@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidPolicy
 from las_jupyter.policy.rules import Conditions, Policy
 from las_jupyter.settings.yaml_file import Unreadable, parse_yaml
@@ -43,7 +44,7 @@ def parse_policies(data: bytes, path: str) -> tuple[Policy, ...]:
     except Unreadable as problem:
         where = f", line {problem.line}," if problem.line else ""
         raise InvalidPolicy(
-            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {path}"
+            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {word(path)}"
         ) from None
     try:
         content = PolicyFile.model_validate({} if document.content is None else document.content)
@@ -55,7 +56,7 @@ def parse_policies(data: bytes, path: str) -> tuple[Policy, ...]:
             f"{path} is no policy file that can be followed.",
             cause=told[0],
             details=tuple(told[1:_SHOWN]),
-            remedy=f"mend {path}, line {lines[0][0]}",
+            remedy=f"mend {word(path)}, line {word(lines[0][0])}",
         ) from None
     return tuple(_lowered(row) for row in content.policies)
 

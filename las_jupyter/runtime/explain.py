@@ -3,40 +3,57 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.display.words import one_line
 from las_jupyter.logs.reader import LogReader
 
 _LOOKED_AT = 400
 _SHOWN = 12
+_LONGEST_GROUP = 200
+"""Characters of the log in a sentence or a command; a path is shorter, and what is longer is not read."""
+_HARMLESS = re.compile(r"[A-Za-z0-9_./-][A-Za-z0-9_%+,./:=@-]*")
 
 
 def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFailed:
     """The error a person reads when ``spec`` ended before it was ready."""
     tail = log.tail(_LOOKED_AT)
-    known = match(spec.failures, tail)
     shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
-    reason = snapshot.reason
-    remedy = f"%las logs {spec.name} --tail 200"
-    if known is not None:
-        reason, remedy = known
+    reason, remedy = match(spec.failures, tail) or (snapshot.reason, "")
+    remedy = remedy or f"%las logs {word(spec.name)} --tail 200"
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
 
 
 def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | None:
-    """Meaning and remedy of the first row whose pattern a line matches; groups fill ``{1}``, ``{2}``…"""
+    """
+    Meaning and remedy of the first row whose pattern a line matches; groups fill ``{1}``, ``{2}``…
+
+    Whatever the manifest, a line of the log may be a stranger's: a model's file or a client can have it written.
+    """
     for failure in failures:
         pattern = re.compile(failure.pattern)
         for line in lines:
             found = pattern.search(line)
             if found:
-                return _fill(failure.meaning, found), _fill(failure.remedy, found)
+                return _fill(failure.meaning, found, _told), _fill(failure.remedy, found, _advised)
     return None
 
 
-def _fill(text: str, found: re.Match[str]) -> str:
-    for index, group in enumerate(found.groups(), 1):
-        text = text.replace(f"{{{index}}}", group or "")
-    return text
+def _fill(text: str, found: re.Match[str], write: Callable[[str], str]) -> str:
+    """``text`` with its groups, each written once: what a group says is not looked through for another's number."""
+    groups = dict(enumerate(found.groups(default=""), 1))
+    return re.sub(r"\{(\d+)\}", lambda mark: write(groups.get(int(mark[1]), "")), text)
+
+
+def _told(group: str) -> str:
+    return one_line(group, _LONGEST_GROUP)
+
+
+def _advised(group: str) -> str:
+    """An option or a number as it is, anything else as one word in which nothing acts."""
+    group = _told(group)
+    return group if _HARMLESS.fullmatch(group) else word(group)

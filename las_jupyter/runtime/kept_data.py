@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
 from las_jupyter.state.files import read_bytes, write_atomic
 from las_jupyter.state.paths import StatePaths, make_private
@@ -38,7 +39,7 @@ def keep_secrets(paths: StatePaths, name: str) -> None:
         raise LasError(
             f"{name} is not forgotten: its data stays, and the key to it cannot be kept.",
             cause=f"{os.strerror(error.errno or 0)} ({paths.kept_secrets(name)})",
-            remedy=f"df -h {paths.state_dir}",
+            remedy=f"df -h {word(paths.state_dir)}",
         ) from error
 
 
@@ -53,7 +54,7 @@ def delete(paths: StatePaths, name: str) -> None:
         raise LasError(
             f"The data of {name} was not deleted.",
             cause=f"{folder} is a link to {os.readlink(folder)}",
-            remedy=f"look at it, then rm {folder}",
+            remedy=f"look at it, then rm {word(folder)}",
         )
     try:
         if exists(paths, name):
@@ -63,7 +64,7 @@ def delete(paths: StatePaths, name: str) -> None:
         raise LasError(
             f"Not all data of {name} was deleted.",
             cause=f"{error.strerror} ({error.filename})",
-            remedy=f"sudo rm -r {folder}, or podman unshare rm -r {folder}",
+            remedy=f"sudo rm -r {word(folder)}, or podman unshare rm -r {word(folder)}",
         ) from error
     with contextlib.suppress(FileNotFoundError):
         os.unlink(paths.kept_secrets(name))

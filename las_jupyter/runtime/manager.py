@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import las_jupyter
 from las_jupyter.backends.listeners import holder
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import (
     InstanceConflict,
     LasError,
@@ -130,7 +131,7 @@ class Manager:
                 raise LaunchFailed(
                     f"{name} was not started: it cannot be locked.",
                     cause=f"{os.strerror(error.errno or 0)} ({lock.path})",
-                    remedy=f"df -h {self.paths.state_dir}",
+                    remedy=f"df -h {word(self.paths.state_dir)}",
                 ) from error
             if not taken:
                 raise InstanceConflict(f"Another start of {name} is under way.", remedy="%las status")
@@ -166,7 +167,9 @@ class Manager:
             if running is not None:
                 return running
             time.sleep(0.02)
-        raise SupervisorUnreachable(f"The last supervisor of {name} has not ended yet.", remedy=f"%las status {name}")
+        raise SupervisorUnreachable(
+            f"The last supervisor of {name} has not ended yet.", remedy=f"%las status {word(name)}"
+        )
 
     def _write_spec(self, spec: LaunchSpec, secrets: dict[str, str]) -> None:
         try:
@@ -176,7 +179,7 @@ class Manager:
             raise LaunchFailed(
                 f"{spec.name} was not started: its launch spec cannot be written.",
                 cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(spec.name)})",
-                remedy=f"df -h {self.paths.state_dir}",
+                remedy=f"df -h {word(self.paths.state_dir)}",
             ) from error
 
     def _alive(self, name: str) -> Snapshot | None:
@@ -215,7 +218,7 @@ class Manager:
         raise InstanceConflict(
             f"{spec.name} runs already, with another spec.",
             cause=f"these differ: {', '.join(differing) or 'the model or the settings'}",
-            remedy=f"%las stop {spec.name}, or give the new one another --name",
+            remedy=f"%las stop {word(spec.name)}, or give the new one another --name",
         )
 
     # ---- looking
@@ -281,7 +284,9 @@ class Manager:
             why = error.cause or error.message
         found = read_value(self.paths.state(name), Snapshot) or last
         if found is None:
-            raise NoSuchInstance(f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {name}")
+            raise NoSuchInstance(
+                f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {word(name)}"
+            )
         if why is None or not found.state.alive:
             return found
         return found._replace(supervised=False, reason=f"its supervisor died and could not be replaced: {why}")
@@ -341,7 +346,7 @@ class Manager:
             folder = self.paths.logs(name)
             logs = [path for path in logs_of(folder) if os.path.basename(path).startswith(f"{generation:04d}-")]
             if not logs:
-                raise NoSuchInstance(f"{name} has no log of start {generation}.", remedy=f"%las events {name}")
+                raise NoSuchInstance(f"{name} has no log of start {generation}.", remedy=f"%las events {word(name)}")
             path = logs[-1]  # the same number was given before when the state was lost in between
         return LogReader(path, tuple(self.secrets(name).values()))
 
@@ -367,7 +372,7 @@ class Manager:
         raise StartTimeout(
             f"{name} is not ready after {timeout:g} s; it goes on starting.",
             cause=last.health.phase or last.health.reason,
-            remedy=f"%las status {name}, or %las stop {name}",
+            remedy=f"%las status {word(name)}, or %las stop {word(name)}",
         )
 
     def stop(self, name: str, *, grace: float | None = None, on_change: OnChange | None = None) -> Snapshot:
@@ -388,7 +393,7 @@ class Manager:
             if not snapshot.state.alive:
                 return snapshot
             if snapshot.leftovers:
-                raise StopFailed(f"{name} cannot be ended.", cause=snapshot.reason, remedy=f"%las status {name}")
+                raise StopFailed(f"{name} cannot be ended.", cause=snapshot.reason, remedy=f"%las status {word(name)}")
         return self.snapshot(name)
 
     def restart(self, name: str) -> Snapshot:
@@ -428,7 +433,7 @@ class Manager:
         cause, remedy = "it is busy or hangs", "%las doctor"
         if process is not None and ours and process.state in "Tt":
             cause = f"its process {process.pid} is stopped"
-            remedy = f"kill -CONT {process.pid}"
+            remedy = f"kill -CONT {process.pid:d}"
         return SupervisorUnreachable(
             f"The supervisor of {snapshot.name} does not answer; the module itself is not affected.",
             cause=cause,
@@ -455,12 +460,12 @@ class Manager:
         try:
             self._check_ended(name)
             if not starting.acquire(wait=_END_WITHIN):
-                raise InstanceConflict(f"{name} is just being started.", remedy=f"%las status {name}")
+                raise InstanceConflict(f"{name} is just being started.", remedy=f"%las status {word(name)}")
             self._check_ended(name)
             self._remember_memory(name)
             # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
             if not ending.acquire(wait=_END_WITHIN):
-                raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
+                raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {word(name)} once more in a moment")
             kept_data.keep_secrets(self.paths, name)
             self._delete(name)
         except FileNotFoundError:
@@ -469,7 +474,7 @@ class Manager:
             raise LasError(
                 f"{name} is not forgotten.",
                 cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(name)})",
-                remedy=f"ls -ld {self.paths.instance(name)}",
+                remedy=f"ls -ld {word(self.paths.instance(name))}",
             ) from error
         finally:
             ending.release()
@@ -477,7 +482,7 @@ class Manager:
 
     def _check_ended(self, name: str) -> None:
         if self.snapshot(name).state.alive:
-            raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
+            raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {word(name)}")
 
     def _delete(self, name: str) -> None:
         """In one step out of the way, then piece by piece: a new start of the name must not lose a file to us."""
@@ -553,7 +558,7 @@ def _with_version(snapshot: Snapshot) -> Snapshot:
     if not theirs or theirs == las_jupyter.__version__:
         return snapshot
     told = f"its supervisor is of version {theirs}, you have {las_jupyter.__version__}"
-    return snapshot._replace(warnings=(*snapshot.warnings, f"{told}; %las restart {snapshot.name} renews it"))
+    return snapshot._replace(warnings=(*snapshot.warnings, f"{told}; %las restart {word(snapshot.name)} renews it"))
 
 
 def _owned_by_us(spec: LaunchSpec) -> LaunchSpec:
@@ -581,5 +586,5 @@ def _check_ports(spec: LaunchSpec) -> None:
         process = read_process(pid) if pid else None
         who = f"{process.name} (process {process.pid}) listens there" if process else "another program listens there"
         raise PortTaken(
-            f"Port {port.host} is taken.", cause=who, remedy=f"%las start {spec.module} --port with a free one"
+            f"Port {port.host} is taken.", cause=who, remedy=f"%las start {word(spec.module)} --port with a free one"
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import las_jupyter
 from las_jupyter.backends.native_tree import MARK
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.states import Mode
 from las_jupyter.state.files import edition
@@ -26,12 +27,12 @@ _LONGEST_COMPLAINTS = 256 * 1024
 
 
 def spawn(
-    paths: StatePaths, name: str, mode: Mode, word: str, on_wait: Callable[[], None] | None = None
+    paths: StatePaths, name: str, mode: Mode, task: str, on_wait: Callable[[], None] | None = None
 ) -> dict[str, Any]:
     """
     Start the supervisor of ``name`` and return what it said first. Raises ``LaunchFailed`` if it said nothing.
 
-    ``word`` is ``start`` or ``adopt``; ``on_wait`` is called again and again while this waits.
+    ``task`` is ``start`` or ``adopt``; ``on_wait`` is called again and again while this waits.
     An interrupt does no harm: the supervisor goes on.
     """
     errors = Path(paths.instance(name)) / "supervisor.err"
@@ -45,7 +46,7 @@ def spawn(
         paths.state_dir,
         paths.log_dir,
         name,
-        word,
+        task,
         edition(paths.spec(name)),
     ]
     try:
@@ -62,7 +63,9 @@ def spawn(
     if not line:
         tail = errors.read_text(errors="replace").strip().splitlines()[-8:]
         raise LaunchFailed(
-            f"The supervisor of {name} died at its start.", details=tuple(tail), remedy=f"%las status {name}"
+            f"The supervisor of {name} died at its start.",
+            details=tuple(tail),
+            remedy=f"%las status {word(name)}",
         )
     said: dict[str, Any] = json.loads(line)
     return said

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
 from las_jupyter.settings.yaml_file import Unreadable, parse_yaml
 
@@ -63,7 +64,9 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=f"chmod u+r {path}") from error
+        raise InvalidSettings(
+            f"{path} cannot be read.", cause=error.strerror, remedy=f"chmod u+r {word(path)}"
+        ) from error
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -71,7 +74,9 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(_bytes(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         # A file that is not TOML, not UTF-8, or holds a number that Python refuses to read.
-        raise InvalidSettings(f"{path} cannot be read as TOML.", cause=str(error), remedy=f"mend {path}") from None
+        raise InvalidSettings(
+            f"{path} cannot be read as TOML.", cause=str(error), remedy=f"mend {word(path)}"
+        ) from None
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:
@@ -86,7 +91,7 @@ def _upstream(path: Path) -> dict[str, Any]:
     except Unreadable as problem:
         where = f", line {problem.line}," if problem.line else ""
         raise InvalidSettings(
-            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {path}"
+            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {word(path)}"
         ) from None
     return taken_over(_table({} if content is None else content, str(path)))
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
 from las_jupyter.settings.files import Layer, file_layers
 
@@ -145,8 +146,8 @@ def _explained(error: Any, layers: list[Layer]) -> InvalidSettings:
         source = next((layer.source for layer in layers if _holds(layer.values, each.at)), "default")
         told.append(f"{each.field} ({source}): {each.text}")
         variable = _variable(each.at)
-        cure = {"environment": f"unset {variable}, or correct it", "argument": "correct the argument"}
-        cures.append(cure.get(source, f"mend {source}"))
+        cure = {"environment": f"unset {word(variable)}, or correct it", "argument": "correct the argument"}
+        cures.append(cure.get(source, f"mend {word(source)}"))
     count = "A setting cannot" if len(told) == 1 else f"{len(told)} settings cannot"
     return InvalidSettings(f"{count} be used.", cause=told[0], details=tuple(told[1:]), remedy=cures[0])
 

@@ -6,6 +6,7 @@ import json
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest
 from las_jupyter.core.states import HealthState
 from las_jupyter.display import html
@@ -106,7 +107,7 @@ class Attached:
             raise BadRequest(
                 f"{self.module} has no OpenAI-compatible API.",
                 cause="its manifest does not provide one",
-                remedy=f"talk to it at {self.url}",
+                remedy=f"talk to it at {word(self.url)}",
             )
         return Access(self.base_url, self.api_key or "none")
 
@@ -117,7 +118,7 @@ class Attached:
     def stop(self) -> NoReturn:
         """Refuse: what we did not start is not ours to end. Always raises ``BadRequest``, with whom to ask."""
         unit = self._found.unit
-        end = f"systemctl stop {unit}" if unit else f"kill {self.pid}" if self.pid else "ask whoever started it"
+        end = f"systemctl stop {word(unit)}" if unit else f"kill {self.pid:d}" if self.pid else "ask whoever started it"
         raise BadRequest(
             f"{self.module} on port {self.port} is not stopped from here.",
             cause=f"it was not started here: {self._found.who}",
@@ -130,7 +131,7 @@ class Attached:
         raise BadRequest(
             f"There is no log of {self.module} on port {self.port} here.",
             cause=f"it was not started here: {self._found.who}",
-            remedy=f"journalctl -u {unit}" if unit else "look where it was started",
+            remedy=f"journalctl -u {word(unit)}" if unit else "look where it was started",
         )
 
     def __enter__(self) -> Attached:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from las_jupyter.backends.oci_backend import OciBackend
 from las_jupyter.backends.table import load_backend
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.quantities import format_size
 from las_jupyter.display.lists import findings_table
@@ -119,7 +120,7 @@ def _backends() -> Iterator[Finding]:
 
 def _backend(name: str, setting: str, *, allowed: bool) -> Finding:
     if not allowed:
-        return Finding(name, None, f"{setting} is off", f"%las config {setting}")
+        return Finding(name, None, f"{setting} is off", f"%las config {word(setting)}")
     try:
         backend = load_backend(name)
         lacking = backend.why_unavailable()
@@ -159,7 +160,7 @@ def _notebook() -> Iterator[Finding]:
         try:
             yield Finding(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(package, None, "is not installed here", f"pip install {package}")
+            yield Finding(package, None, "is not installed here", f"pip install {word(package)}")
     spec = importlib.util.find_spec("las_jupyter.widgets")
     folder = Path(spec.origin).parent if spec and spec.origin else None
     if folder is None or not (folder / "static" / "panel.js").exists():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.request import Comparison, StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
@@ -124,5 +125,5 @@ def _in_the_way(entry: Entry, *, gpu: bool) -> str:
     if lower.needs(entry.manifest).gpu and not gpu:
         return "no: it needs a GPU, and none answers here"
     if not entry.trusted and missing[0] is None:
-        return f"not natively: {entry.standing}; %las trust {entry.path}"
+        return f"not natively: {entry.standing}; %las trust {word(entry.path)}"
     return ""

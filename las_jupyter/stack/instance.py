@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.snapshot import ExitRecord, Snapshot
 from las_jupyter.core.states import HealthState, Mode, ProcessState
@@ -138,14 +139,14 @@ class Instance:
             raise BadRequest(
                 f"{self.name} has no OpenAI-compatible API.",
                 cause=f"the manifest of {snapshot.module} does not provide one",
-                remedy=f"talk to it at {snapshot.url}",
+                remedy=f"talk to it at {word(snapshot.url)}",
             )
         base_url = self.base_url
         if not snapshot.state.alive or base_url is None:
             raise BadRequest(
                 f"{self.name} is {snapshot.state}, so there is nobody to talk to.",
                 cause=snapshot.reason,
-                remedy=f"%las start {snapshot.module} --name {self.name}",
+                remedy=f"%las start {word(snapshot.module)} --name {word(self.name)}",
             )
         return Access(base_url, self.api_key or "none")
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.stack.finding import Finding
 
 _EXTENSIONS = {"anywidget": "anywidget", "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets"}
@@ -55,14 +56,14 @@ def look_at_server(server: Server, folders: list[Path], installed: dict[str, str
     """Findings on the extensions; ``installed`` are versions of the packages in this kernel's environment."""
     for extension, package in _EXTENSIONS.items():
         subject = f"{package} in the server"
-        there, cure = _version(folders, extension), f"{server.python} -m pip install {package}"
+        there, cure = _version(folders, extension), f"{word(server.python)} -m pip install {word(package)}"
         here = installed.get(package)
         if there is None:
             says = f"the Jupyter server of {server.prefix} has no script of {package}: the panel stays empty"
             yield Finding(subject, False, says, cure)
         elif here and _major(here, there) != _major(there, here):
             says = f"version {there} in the server and {here} here do not understand each other"
-            yield Finding(subject, False, says, f"{cure}=={here}")
+            yield Finding(subject, False, says, f"{cure}=={word(here)}")
         else:
             yield Finding(subject, True, there)
     if any((each / "las_jupyter").is_dir() for each in server.prefix.glob("lib/python3*/site-packages")):

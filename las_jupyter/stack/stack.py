@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Unpack, overload
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import Comparison, StartPlan
@@ -95,7 +96,7 @@ class Stack:
             raise BadRequest(
                 f"There is no key in {api_key_env}.",
                 cause="the environment has no such variable, or an empty one",
-                remedy=f"%env {api_key_env}=… in a notebook, export {api_key_env}=… in a terminal",
+                remedy=f"%env {word(api_key_env)}=… in a notebook, export {word(api_key_env)}=… in a terminal",
             )
         return Attached(self.rooms.stranger(request.module, request.port), key)
 
@@ -115,7 +116,7 @@ class Stack:
             return Text(f"{name} was not running: {before.reason}", data=before)
         seconds = start_request("any", {"grace": grace}).grace
         progress = self._reporter()
-        with interruptible(progress, f"Stopped waiting; {name} goes on ending.", f"%las status {name}"):
+        with interruptible(progress, f"Stopped waiting; {name} goes on ending.", f"%las status {word(name)}"):
             after = self.rooms.manager.stop(name, grace=seconds, on_change=telling(progress, "stopping"))
         how = after.exit.text if after.exit and after.exit.text else after.reason
         return Text(f"{name} stopped: {how}", data=after)
@@ -264,7 +265,7 @@ class Stack:
             raise BadRequest(
                 f"There is no setting {short(key)}.",
                 cause=f"the groups are {', '.join(sorted({row.key.split('.')[0] for row in rows}))}",
-                remedy=f"%las config {near}" if near else "%las config",
+                remedy=f"%las config {word(near)}" if near else "%las config",
             )
         return settings_table(kept)
 
@@ -318,7 +319,7 @@ class Stack:
         raise BadRequest(
             "There is more than one instance; say which.",
             cause=f"there are {', '.join(sorted(choice))}",
-            remedy=f"name it, as {first}",
+            remedy=f"name it, as {word(first)}",
         )
 
     def _unknown(self, name: str) -> NoSuchInstance:
@@ -327,5 +328,5 @@ class Stack:
         return NoSuchInstance(
             f"There is no instance {name!r}.",
             cause=f"known are: {', '.join(names)}" if names else "none is known here",
-            remedy=f"did you mean {near}?" if near else "%las status" if names else "%las start llama.cpp",
+            remedy=f"did you mean {word(near)}?" if near else "%las status" if names else "%las start llama.cpp",
         )

@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, NoSuchInstance, PortTaken
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.quantities import format_size
@@ -153,7 +154,7 @@ def make_data_folder(spec: LaunchSpec) -> None:
                 raise LaunchFailed(
                     f"{spec.name} cannot keep its data.",
                     cause=f"{path} cannot be made: {error.strerror}",
-                    remedy=f"make room for it, or mend the permissions of {path.parent}",
+                    remedy=f"make room for it, or mend the permissions of {word(path.parent)}",
                 ) from error
 
 

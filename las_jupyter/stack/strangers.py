@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, NoSuchInstance
 from las_jupyter.core.launch import HttpProbe
 from las_jupyter.manifests import lower
@@ -63,20 +64,20 @@ def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str]) ->
         raise BadRequest(
             f"What listens on port {number} is not a stranger.",
             cause=f"{ours[number]} has it",
-            remedy=f"%las status {ours[number].rpartition(' ')[2]}",
+            remedy=f"%las status {word(ours[number].rpartition(' ')[2])}",
         )
     who = listener(number)
     if who is None:
         raise NoSuchInstance(
             f"Nobody listens on 127.0.0.1:{number}.",
             cause=f"no {name} runs there" if port else f"no {name} runs, or it runs on another port",
-            remedy=f"%las start {name}" if port else f"%las start {name}, or %las attach {name} --port with its port",
+            remedy=f"%las start {word(name)}" + ("" if port else f", or %las attach {word(name)} --port with its port"),
         )
     if not answers_as(manifest, number):
         raise BadRequest(
             f"What listens on 127.0.0.1:{number} does not answer as {name}.",
             cause=f"it is {who}",
-            remedy=f"%las attach {name} --port with the right one, or %las start {name}",
+            remedy=f"%las attach {word(name)} --port with the right one, or %las start {word(name)}",
         )
     pid = listening_pid(number)
     probe = lower.live_rule(manifest).probe

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from las_jupyter.backends.native_limits import foreseen
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefused
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
@@ -218,7 +219,7 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
             raise BadRequest(
                 f"{manifest.name} takes no model when it is started.",
                 cause="it loads models by itself" if manifest.category == "runtime" else "it serves none",
-                remedy=f"%las start {manifest.name}",
+                remedy=f"%las start {word(manifest.name)}",
             )
         return None
     text = request.model or manifest.model.default
@@ -228,7 +229,7 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
         raise PlanRefused(
             f"{manifest.name} needs a model.",
             cause="its manifest names none to take by itself",
-            remedy=f"%las start {manifest.name} --model PATH_OR_NAME",
+            remedy=f"%las start {word(manifest.name)} --model PATH_OR_NAME",
         )
     from las_jupyter.models.fetch import NeedsDownload, locate
     from las_jupyter.models.reference import parse

@@ -6,6 +6,7 @@ import os
 import stat
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -141,7 +142,7 @@ def make_private(folder: str) -> None:
         raise UnsafeFolder(
             f"{folder} is not safe to keep state in.",
             cause="it is a link, belongs to somebody else, or others may write to it",
-            remedy=f"chmod 700 {folder}, or name another folder with LAS_JUPYTER_STATE_DIR",
+            remedy=f"chmod 700 {word(folder)}, or name another folder with LAS_JUPYTER_STATE_DIR",
         )
 
 

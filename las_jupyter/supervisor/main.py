@@ -9,6 +9,7 @@ import resource
 import signal
 
 from las_jupyter.backends.table import load_backend
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import InstanceRef
 from las_jupyter.core.errors import LasError, StateDamaged
 from las_jupyter.core.launch import LEAST_PAUSE, SPEC_FORMAT, LaunchSpec
@@ -100,7 +101,9 @@ def _follows_an_ending(record: EventRecord) -> bool:
 def _read_spec(paths: StatePaths, name: str) -> LaunchSpec:
     spec = read_value(paths.spec(name), LaunchSpec)
     if spec is None:
-        raise StateDamaged(f"The launch spec of {name} cannot be read; it was kept aside.", remedy=f"%las rm {name}")
+        raise StateDamaged(
+            f"The launch spec of {name} cannot be read; it was kept aside.", remedy=f"%las rm {word(name)}"
+        )
     if spec.format > SPEC_FORMAT:
         raise StateDamaged(
             f"The launch spec of {name} was written by a newer version.",
@@ -124,7 +127,7 @@ def _read_secrets(paths: StatePaths, name: str) -> dict[str, str]:
     try:
         return {str(key): str(value) for key, value in json.loads(data or b"{}").items()}
     except (ValueError, AttributeError, RecursionError):
-        raise StateDamaged(f"The secrets of {name} cannot be read.", remedy=f"%las rm {name}") from None
+        raise StateDamaged(f"The secrets of {name} cannot be read.", remedy=f"%las rm {word(name)}") from None
 
 
 def _rebuilt(spec: LaunchSpec, journal: tuple[EventRecord, ...]) -> Snapshot | None:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from las_jupyter.core import lifecycle
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import Backend, ExitStatus, InstanceRef, Running, StartFiles
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.launch import LaunchSpec
@@ -513,7 +514,7 @@ class Supervisor:
                         "type": "SupervisorUnreachable",
                         "message": f"This supervisor cannot {other!r}.",
                         "cause": "it is of another version than you",
-                        "remedy": f"%las restart {self.spec.name} gives it one of yours",
+                        "remedy": f"%las restart {word(self.spec.name)} gives it one of yours",
                     },
                 }
         return {"ok": True, "snapshot": to_data(self.record.snapshot)}

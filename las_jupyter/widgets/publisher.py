@@ -15,6 +15,7 @@ from typing import Any
 
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.unseen import in_line
 from las_jupyter.core.wire import to_data
 from las_jupyter.widgets.conversation import Conversation, View
 from las_jupyter.widgets.knowledge import Knowledge
@@ -105,7 +106,7 @@ class Publisher:
                 conversation.send_one()
             except Exception as error:
                 # A thread that died would leave every panel of the kernel lying; the others go on.
-                conversation.problem = f"The panel could not be brought up to date: {error}"
+                conversation.problem = in_line(f"The panel could not be brought up to date: {error}")
 
     def _look(self, *, measure: bool) -> None:
         with self._looking:
@@ -120,7 +121,7 @@ class Publisher:
                 self._knowledge.measure(found, now)
         except Exception as error:
             if now - self._well_at > PATIENCE:
-                self._notice = f"The panel could not look: {error}"
+                self._notice = in_line(f"The panel could not look: {error}")
             return
         self._well_at = now
         self._notice = ""
@@ -144,7 +145,7 @@ class Publisher:
             except LasError as error:
                 error_lines = tuple(error.lines())
             except Exception as error:
-                error_lines = (f"{type(error).__name__}: {error}",)
+                error_lines = (in_line(f"{type(error).__name__}: {error}"),)
             conversation.words.put(Done(order.id, error_lines))
             self._look_at = 0.0
 

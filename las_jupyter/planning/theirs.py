@@ -1,0 +1,30 @@
+"""
+What a manifest says of its module's log, as it may be shown.
+
+A manifest that nobody here vouches for never speaks in the place of our advice: it is quoted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from las_jupyter.display.words import theirs
+from las_jupyter.manifests import lower
+
+if TYPE_CHECKING:
+    from las_jupyter.core.launch import Failure, Phase
+    from las_jupyter.manifests.catalog import Entry
+
+
+def failures_of(entry: Entry) -> tuple[Failure, ...]:
+    """Its known failures; the remedy of an untrusted one is part of what it says, and no advice."""
+    rows = lower.failures(entry.manifest)
+    if entry.trusted:
+        return rows
+    return tuple(row._replace(meaning=theirs(f"{row.meaning}; {row.remedy}"), remedy="") for row in rows)
+
+
+def phases_of(entry: Entry) -> tuple[Phase, ...]:
+    """Its milestones while it loads."""
+    rows = lower.phases(entry.manifest)
+    return rows if entry.trusted else tuple(row._replace(says=theirs(row.says)) for row in rows)
