@@ -16,7 +16,7 @@ from typing import NamedTuple
 from las_jupyter.core.errors import InvalidManifest
 from las_jupyter.manifests.load import parse_manifest, read_file
 from las_jupyter.settings.files import user_file
-from las_jupyter.state.files import read_bytes, write_atomic
+from las_jupyter.state.files import make_folders, read_bytes, write_atomic
 
 _SHOWN = 8
 
@@ -109,6 +109,6 @@ def _resolved(path: str | Path) -> Path:
 
 def _write(kept: dict[str, Pin]) -> None:
     place = pins_file()
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folders(str(place.parent))
     content = {path: {"sha256": pin.content_hash, "text": pin.text} for path, pin in sorted(kept.items())}
     write_atomic(str(place), json.dumps(content, indent=1, ensure_ascii=False).encode(), mode=0o600, sync=True)

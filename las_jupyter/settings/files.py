@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from las_jupyter.core.errors import InvalidSettings
-from las_jupyter.settings.yaml_file import Unreadable, parse_yaml
+from las_jupyter.settings.yaml_file import LARGEST, Unreadable, parse_yaml
+from las_jupyter.state.files import read_plain
 
 UPSTREAM_ONLY = frozenset({"server", "logging", "control", "storage", "llm", "i18n"})
 """Sections of LocalAIStack's own config.yaml that mean nothing here, but for the keys in ``_TAKEN_OVER``."""
@@ -61,7 +62,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(str(path), LARGEST)
     except OSError as error:
         raise InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=f"chmod u+r {path}") from error
 

@@ -6,11 +6,12 @@ import os
 
 from las_jupyter.core.snapshot import EventRecord
 from las_jupyter.core.wire import from_json, to_line
+from las_jupyter.state.files import LARGEST, NoPlainFile, plain_here
 
 
 def append(path: str, record: EventRecord) -> None:
     """Add one line, on disk when this returns. One write, so that two writers could not mix their lines."""
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = plain_here(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
         line = to_line(record)
         size = os.fstat(fd).st_size
@@ -23,12 +24,8 @@ def append(path: str, record: EventRecord) -> None:
 
 
 def replay(path: str) -> tuple[EventRecord, ...]:
-    """All whole records in order; damaged lines are passed over."""
-    try:
-        with open(path, "rb") as file:
-            lines = file.read().splitlines()
-    except FileNotFoundError:
-        return ()
+    """All whole records in order, of a very long journal the last; damaged lines are passed over."""
+    lines = _last_lines(path)
     found = []
     for line in lines:
         try:
@@ -36,3 +33,15 @@ def replay(path: str) -> tuple[EventRecord, ...]:
         except (ValueError, TypeError, RecursionError):
             continue
     return tuple(found)
+
+
+def _last_lines(path: str) -> list[bytes]:
+    try:
+        fd = plain_here(path)
+    except (FileNotFoundError, NoPlainFile):
+        return []
+    try:
+        begin = max(0, os.fstat(fd).st_size - LARGEST)
+        return os.pread(fd, LARGEST, begin).splitlines()[1 if begin else 0 :]
+    finally:
+        os.close(fd)
