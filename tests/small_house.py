@@ -199,6 +199,9 @@ class SmallHouse:
     def settings(self) -> list[SettingRow]:
         return [SettingRow("runtime.default_mode", "native", "default"), SettingRow("logs.keep", "10", "las.toml")]
 
+    def ignored_settings(self) -> list[str]:
+        return []
+
     def trust(self, path: str) -> str:
         return f"{path} is trusted."
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from las_jupyter.core.backend import StartFiles, Unavailable
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Gpus, LaunchSpec, Mount, Port
-from las_jupyter.state.files import write_atomic
+from las_jupyter.state.files import make_folders, write_atomic
 
 INSTANCE, OWNER, FINGERPRINT, STATE, START = (
     "las.instance", "las.owner", "las.fingerprint", "las.state", "las.start",
@@ -236,7 +236,7 @@ def _checked_mounts(spec: LaunchSpec, files: StartFiles) -> tuple[Mount, ...]:
         source = os.path.realpath(os.path.expanduser(mount.source))
         ours = bool(files.state_dir) and source.startswith(os.path.realpath(files.state_dir) + os.sep)
         if mount.writable and ours:
-            os.makedirs(source, 0o700, exist_ok=True)
+            make_folders(source)
             _give(source, spec.container.user if spec.container else None)
         if not os.path.exists(source):
             raise LaunchFailed(

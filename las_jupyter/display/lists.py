@@ -38,9 +38,10 @@ def _can_start(row: Any) -> str:
     return row.note or ", ".join(row.ways) or f"not installed here: %las plan {word(row.name)}"
 
 
-def settings_table(rows: Sequence[Any]) -> Table[Any]:
+def settings_table(rows: Sequence[Any], notes: tuple[str, ...] = ()) -> Table[Any]:
     """Every setting with its value and its source."""
-    return Table(("setting", "value", "from"), [(row.key, _setting(row), row.source) for row in rows], rows)
+    shown = [(row.key, _setting(row), row.source) for row in rows]
+    return Table(("setting", "value", "from"), shown, rows, notes=notes)
 
 
 def _setting(row: Any) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidManifest
-from las_jupyter.settings.yaml_file import Document, Unreadable, parse_yaml
+from las_jupyter.settings.yaml_file import LARGEST, Document, Unreadable, parse_yaml
+from las_jupyter.state.files import read_plain
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
@@ -26,7 +27,7 @@ def load_manifest(path: str | Path) -> Manifest:
 def read_file(path: str | Path) -> bytes:
     """The bytes of ``path``. Raises ``InvalidManifest``."""
     try:
-        return Path(path).read_bytes()
+        return read_plain(str(path), LARGEST)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidManifest(f"{path} cannot be read.", cause=reason, remedy="check the path") from error

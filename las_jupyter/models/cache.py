@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from las_jupyter.core.errors import DownloadFailed
+from las_jupyter.state.files import make_folders, plain_here, read_plain
 
 _LOCK_POLL_SECONDS = 0.2
+_NOTE_AT_MOST = 64 * 1024  # bytes of a checksum and a name
 
 
 class Progress(NamedTuple):
@@ -47,8 +49,8 @@ def checksum_file(model: Path) -> Path:
 def recorded_checksum(model: Path) -> str | None:
     """The sha256 recorded when ``model`` was fetched, or None."""
     try:
-        return checksum_file(model).read_text().split()[0]
-    except (OSError, IndexError):
+        return read_plain(str(checksum_file(model)), _NOTE_AT_MOST).decode().split()[0]
+    except (OSError, ValueError, IndexError):
         return None
 
 
@@ -83,8 +85,8 @@ def only_one_fetches(model: Path, on_progress: OnProgress, total: int | None) ->
     two processes lock two different files.
     """
     try:
-        model.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(model.with_name(f".{model.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folders(str(model.parent))
+        lock = plain_here(str(model.with_name(f".{model.name}.lock")), os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise DownloadFailed(
             f"The model folder {model.parent} cannot be written.",

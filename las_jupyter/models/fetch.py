@@ -99,6 +99,12 @@ def _look_at_path(reference: ModelReference) -> LocatedModel:
             cause=_neighbours(path),
             remedy="give the path of a .gguf file, or a named model such as smollm2-135m",
         )
+    if not path.is_file() and not path.is_dir():
+        raise InvalidModel(
+            f"{path} is no model.",
+            cause="it is a pipe, a socket or a device; a model is a file or a folder",
+            remedy="give the path of a .gguf file, or a named model such as smollm2-135m",
+        )
     return _located(reference, path)
 
 

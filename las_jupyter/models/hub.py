@@ -21,6 +21,7 @@ from las_jupyter.core.advice import word
 from las_jupyter.core.errors import DownloadFailed, LasError, UnknownModel
 from las_jupyter.models.cache import OnProgress, Progress, require_space
 from las_jupyter.models.reference import ModelReference
+from las_jupyter.state.files import make_folders
 
 _REPORT_SECONDS = 0.2
 _CONNECT_SECONDS = 10.0
@@ -103,7 +104,7 @@ def _download(reference: ModelReference, **options: Any) -> Path:
 
 def _link(target: Path, link: Path) -> None:
     """Let ``link`` point to ``target``, replacing an older link in one step."""
-    link.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(str(link.parent))
     fresh = link.with_name(f".{link.name}.{os.getpid()}.link")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)

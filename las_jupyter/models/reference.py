@@ -92,7 +92,7 @@ def parse(text: str, *, base: Path | None = None) -> ModelReference:
         return _matched(_HF, text, Source.HF, _HF_FORM)
     path = (base or Path.cwd()) / os.path.expanduser(text)  # noqa: PTH111 - Path's raises for a user who is not there
     if text and _is_a_path(text, path):
-        return ModelReference(text, Source.PATH, path=str(path.resolve()))
+        return ModelReference(text, Source.PATH, path=os.path.realpath(path))  # which a circle of links does not stop
     if _REPO.fullmatch(text):
         return ModelReference(text, Source.HF, repo=text)
     raise _unknown(text)

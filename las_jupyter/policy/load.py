@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidPolicy
 from las_jupyter.policy.rules import Conditions, Policy
-from las_jupyter.settings.yaml_file import Unreadable, parse_yaml
+from las_jupyter.settings.yaml_file import LARGEST, Unreadable, parse_yaml
+from las_jupyter.state.files import read_plain
 
 if TYPE_CHECKING:
     from las_jupyter.policy.schema import PolicyRow
@@ -21,7 +22,7 @@ def load_policies(path: str | Path | None) -> tuple[Policy, ...]:
     if path is None:
         return ()
     try:
-        data = Path(path).expanduser().read_bytes()
+        data = read_plain(str(Path(path).expanduser()), LARGEST)
     except (OSError, ValueError, RuntimeError) as error:
         # A site's rules that cannot be read are not a site without rules.
         raise InvalidPolicy(

@@ -244,8 +244,9 @@ class Manager:
         for name in self.names():
             try:
                 found.append(self.snapshot(name))
-            except NoSuchInstance:  # removed meanwhile
-                continue
+            except (NoSuchInstance, OSError) as error:
+                if self._known(name):  # else it was removed meanwhile
+                    found.append(_unreadable(name, error))
         return tuple(found)
 
     def snapshot(self, name: str) -> Snapshot:
@@ -539,6 +540,13 @@ class Manager:
         ``stop`` is asked at least every half second. An instance whose supervisor dies gets a new one.
         """
         return Watch(self.paths, self.snapshot, self.names if names is None else lambda: names).changes(stop)
+
+
+def _unreadable(name: str, error: Exception) -> Snapshot:
+    """The row of an instance of which nothing can be read: the others are shown beside it."""
+    cause = (error.cause if isinstance(error, LasError) else getattr(error, "strerror", None)) or str(error)
+    reason = f"what is known of it cannot be read: {cause}"
+    return Snapshot(name, "", Mode.NATIVE, "", ProcessState.FAILED, reason, supervised=False)
 
 
 def _unsupervised(snapshot: Snapshot) -> SupervisorUnreachable:

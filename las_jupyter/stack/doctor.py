@@ -63,8 +63,11 @@ def _python() -> Iterator[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    sources = sorted({line.source for line in load_settings().explain()} - {"default"})
+    settings = load_settings()
+    sources = sorted({line.source for line in settings.explain()} - {"default"})
     yield Finding("settings", True, "from " + (", ".join(sources) or "the defaults only"))
+    for each in settings.ignored:
+        yield Finding("settings", False, each.text.partition(" → ")[0], each.remedy)
 
 
 def _catalog() -> Iterator[Finding]:

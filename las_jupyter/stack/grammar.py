@@ -215,9 +215,9 @@ VERBS = (
     ),
     Verb(
         "trust",
-        "Allow a manifest file of yours to run natively; pins its content.",
-        (Positional("path", "the manifest file", "files", required=True),),
-        examples=("trust mine/manifest.yaml",),
+        "Allow a manifest to run natively, or a project's las.toml to choose programs; pins its content.",
+        (Positional("path", "the file", "files", required=True),),
+        examples=("trust mine/manifest.yaml", "trust las.toml"),
         api="trust",
     ),
     Verb(

@@ -24,6 +24,7 @@ from las_jupyter.planning.plan import decide
 from las_jupyter.resources import machine
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
+from las_jupyter.settings.project import trust_project
 from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.images import with_image
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
@@ -48,13 +49,15 @@ class House:
     def plan(self, request: StartRequest) -> StartPlan:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
-        return with_image(decide(request, world))
+        return _told(with_image(decide(request, world)), settings)
 
     def compare(self, request: StartRequest) -> Comparison:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
         sides = (side(request, world, mode) for mode in Mode)
-        told = tuple(each._replace(plan=with_image(each.plan)) if each.plan else each for each in sides)
+        told = tuple(
+            each._replace(plan=_told(with_image(each.plan), settings)) if each.plan else each for each in sides
+        )
         return side_by_side(request, world.entry.manifest.name, told, world.keepers)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
@@ -90,11 +93,19 @@ class House:
     def settings(self) -> list[SettingRow]:
         return [SettingRow(key, str(value), source) for key, value, source in load_settings().explain()]
 
+    def ignored_settings(self) -> list[str]:
+        return [each.text for each in load_settings().ignored]
+
     def trust(self, path: str) -> str:
-        return trust(path)
+        return trust_project(path) if path.endswith(".toml") else trust(path)
 
     def doctor(self) -> Any:
         return doctor()
+
+
+def _told(plan: StartPlan, settings: LoadedSettings) -> StartPlan:
+    """With a warning for each file of settings that does not count."""
+    return plan._replace(warnings=(*plan.warnings, *(each.text for each in settings.ignored)))
 
 
 def _paths(settings: LoadedSettings) -> StatePaths:

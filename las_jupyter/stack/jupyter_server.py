@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 from las_jupyter.core.advice import word
 from las_jupyter.stack.finding import Finding
+from las_jupyter.state.files import read_plain
+
+_PACKAGE_AT_MOST = 2**20  # bytes of a package.json, which has a few thousand
 
 _EXTENSIONS = {"anywidget": "anywidget", "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets"}
 """Scripts that the server must have, and the packages that bring them."""
@@ -78,7 +81,9 @@ def _version(folders: list[Path], extension: str) -> str | None:
         for kind in ("labextensions", "nbextensions"):
             place = folder / kind / extension
             try:
-                return str(json.loads((place / "package.json").read_text()).get("version", "unknown"))
+                return str(
+                    json.loads(read_plain(str(place / "package.json"), _PACKAGE_AT_MOST)).get("version", "unknown")
+                )
             except (OSError, ValueError, AttributeError):
                 if (place / "extension.js").exists():
                     return "unknown"

@@ -123,8 +123,11 @@ class Rooms(Protocol):
     def settings(self) -> list[SettingRow]:
         """Every setting."""
 
+    def ignored_settings(self) -> list[str]:
+        """A sentence for each file of settings that does not count, or not all of it."""
+
     def trust(self, path: str) -> str:
-        """Pin a manifest; the sentence that says what was done."""
+        """Pin a manifest or a project's settings; the sentence that says what was done."""
 
     def doctor(self) -> Any:
         """The findings of the doctor, a table."""

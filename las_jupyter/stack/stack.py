@@ -253,7 +253,11 @@ class Stack:
         return modules_table(self.rooms.modules(), notes=tuple(self.rooms.broken_manifests()))
 
     def trust(self, path: Word) -> Text:
-        """Allow a manifest file to run natively as long as its content stays the same."""
+        """
+        Allow a manifest to run natively, or a project's ``las.toml`` to choose programs and folders.
+
+        It holds as long as the content stays the same.
+        """
         return Text(self.rooms.trust(str(path)))
 
     def config(self, key: str | None = None) -> Table[SettingRow]:
@@ -267,7 +271,7 @@ class Stack:
                 cause=f"the groups are {', '.join(sorted({row.key.split('.')[0] for row in rows}))}",
                 remedy=f"%las config {word(near)}" if near else "%las config",
             )
-        return settings_table(kept)
+        return settings_table(kept, notes=tuple(self.rooms.ignored_settings()))
 
     def doctor(self) -> Any:
         """What this machine offers and lacks, with the cure for each lack."""

@@ -7,11 +7,11 @@ It is kept within ``LARGEST`` bytes. What goes is the older half, but never what
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from las_jupyter.core.snapshot import EventRecord
 from las_jupyter.core.wire import from_json, to_line
+from las_jupyter.state.files import NoPlainFile, plain_here
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -32,7 +32,7 @@ def append(path: str, record: EventRecord) -> int:
 
     One write, so that two writers could not mix their lines. Raises ``OSError``.
     """
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fd = plain_here(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
         line = to_line(record)
         size = os.fstat(fd).st_size
@@ -47,18 +47,8 @@ def append(path: str, record: EventRecord) -> int:
 
 def replay(path: str) -> tuple[EventRecord, ...]:
     """All whole records in order; damaged lines are passed over. Of a file beyond all bounds, its end."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return ()
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            return ()
-        file.seek(max(0, found.st_size - _READ_AT_MOST))
-        lines = file.read(_READ_AT_MOST).splitlines()
     records = []
-    for line in lines:
+    for line in _last_lines(path):
         try:
             records.append(from_json(EventRecord, line))
         except (ValueError, TypeError, RecursionError):
@@ -84,12 +74,12 @@ def shorten(path: str, keep: int = LARGEST // 2) -> None:
     what was dropped. A reader sees the old or the new file whole. Raises ``OSError``, and the journal is as it was.
     """
     beside = f"{path}.{os.getpid()}.tmp"
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = plain_here(path)
     # Piece by piece: half a megabyte at once would stay with the supervisor for its whole life.
     with os.fdopen(fd, "rb", _PIECE) as old:
         head = _head(old, os.fstat(fd).st_size, keep)
         try:
-            new_fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            new_fd = plain_here(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             with os.fdopen(new_fd, "wb", _PIECE) as new:
                 new.writelines(head)
                 while piece := old.read(_PIECE):
@@ -151,3 +141,15 @@ def _told(first: bytes, dropped: int) -> bytes:
     began = from_json(EventRecord, first)
     reason = f"{dropped} older events, mostly of health, were dropped to keep this file small"
     return to_line(began._replace(event=DROPPED, before=began.after, reason=reason, data={"events": str(dropped)}))
+
+
+def _last_lines(path: str) -> list[bytes]:
+    try:
+        fd = plain_here(path)
+    except (FileNotFoundError, NoPlainFile):
+        return []
+    try:
+        begin = max(0, os.fstat(fd).st_size - _READ_AT_MOST)
+        return os.pread(fd, _READ_AT_MOST, begin).splitlines()[1 if begin else 0 :]
+    finally:
+        os.close(fd)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError
+from las_jupyter.state.custody import Fault, fault_of
+from las_jupyter.state.files import make_folders
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 63
@@ -125,25 +127,46 @@ def _is_private(folder: str) -> bool:
         found = os.lstat(folder)
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and fault_of(folder) is None
 
 
-def make_private(folder: str) -> None:
-    """Make ``folder`` with mode 0700. Raises ``UnsafeFolder`` when it cannot be, is a link or others could write it."""
+def make_private(folder: str, setting: str = "LAS_JUPYTER_STATE_DIR") -> None:
+    """
+    Make ``folder``, and what is missing above it, with mode 0700.
+
+    Raises ``UnsafeFolder`` when it cannot be, is a link, or others could write to it or put another in its place.
+    ``setting`` is what names another folder.
+    """
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folders(folder)
     except OSError as error:
         raise UnsafeFolder(
             f"{folder} cannot be made to keep state in.",
             cause=os.strerror(error.errno or 0),
-            remedy="name another folder with LAS_JUPYTER_STATE_DIR",
+            remedy=f"name another folder with {setting}",
         ) from error
-    if not _is_private(folder):
+    fault = fault_of(folder) or _of_itself(folder)
+    if fault is not None:
         raise UnsafeFolder(
             f"{folder} is not safe to keep state in.",
-            cause="it is a link, belongs to somebody else, or others may write to it",
-            remedy=f"chmod 700 {word(folder)}, or name another folder with LAS_JUPYTER_STATE_DIR",
+            cause=f"{fault.path}: {fault.why}" if fault.path != folder else fault.why,
+            remedy=f"{_cure(folder, fault)}, or name another folder with {setting}",
         )
+
+
+def _cure(folder: str, fault: Fault) -> str:
+    """Of a folder of our own it is better advice to close it altogether."""
+    return f"chmod 700 {word(folder)}" if fault.path == folder and "chmod" in fault.remedy else fault.remedy
+
+
+def _of_itself(folder: str) -> Fault | None:
+    """A folder that we write to must be ours and no link, where one that we only read may be root's."""
+    found = os.lstat(folder)
+    if stat.S_ISLNK(found.st_mode):
+        return Fault(folder, f"it is a link to {os.readlink(folder)}", f"ls -ld {word(folder)}")
+    if found.st_uid != os.getuid():
+        return Fault(folder, f"it belongs to user {found.st_uid}", f"ls -ld {word(folder)}")
+    return None
 
 
 def default_paths(log_dir: str | None = None) -> StatePaths:
