@@ -1,14 +1,18 @@
-"""Looking through what a module writes while it starts, piece by piece as it comes."""
+"""
+Looking through what a module writes while it starts, piece by piece as it comes.
+
+Who writes the lines and who wrote the patterns may be strangers, so every look is bounded: a pattern must pass
+``logs.patterns``, only the beginning of a line is searched, and a look ends after a while and goes on at the next call.
+"""
 
 from __future__ import annotations
 
-import re
 import time
 
+from las_jupyter.logs.patterns import LONGEST_LINE, searchable
 from las_jupyter.logs.pieces import read
 
 _PIECE = 256 * 1024
-_LONGEST_LINE = 16 * 1024
 _LONGEST_LOOK = 0.05
 
 
@@ -19,7 +23,10 @@ class Scanner:
         self._path = path
         self._offset = 0
         self._rest = b""
-        self._patterns = {pattern: re.compile(pattern.encode()) for pattern in patterns}
+        self._lines: list[bytes] = []
+        """Those that were read and not looked at, the last one first."""
+        # A spec that was written before patterns were checked may hold one that is not searchable.
+        self._patterns = {pattern: searchable(pattern) for pattern in patterns}
         self._seen: list[str] = []
         self.last_line = b""
 
@@ -40,30 +47,47 @@ class Scanner:
         Reads on for a twentieth of a second at most: a flood must neither hide the line for long nor hold us up.
         """
         if pattern not in self._patterns:
-            self._patterns[pattern] = re.compile(pattern.encode())
-            self._offset, self._rest = 0, b""
+            self._patterns[pattern] = searchable(pattern)
+            self._offset, self._rest, self._lines = 0, b"", []
         end = time.monotonic() + _LONGEST_LOOK
         while pattern not in self._seen and self.advance() and time.monotonic() < end:
             pass
         return pattern in self._seen
 
     def advance(self) -> bool:
-        """Read what is new, at most one piece; whether there was anything."""
+        """Look at what is new, at most one piece and a twentieth of a second long; whether there was anything."""
+        if not self._lines and not self._read_on():
+            return False
+        end = time.monotonic() + _LONGEST_LOOK
+        while self._lines:
+            self._look(self._lines.pop())
+            if time.monotonic() >= end:
+                break
+        return True
+
+    def catch_up(self, seconds: float) -> None:
+        """Look at all that was written, for ``seconds`` at most: who writes on and on must not hold us."""
+        end = time.monotonic() + seconds
+        while self.advance() and time.monotonic() < end:
+            pass
+
+    def _read_on(self) -> bool:
         data = read(self._path, self._offset, _PIECE)
         if not data:
             return False
         self._offset += len(data)
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()[-_LONGEST_LINE:]
-        for line in lines:
-            self._look(line[:_LONGEST_LINE])
+        # A progress bar begins its line anew, hundreds of times.
+        lines = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        # Of a line that is not ended no more needs to be kept than is searched; it is looked at as far as it goes.
+        self._rest = lines.pop()[:LONGEST_LINE]
         if self._rest:
-            self._look(self._rest)
+            lines.append(self._rest)
+        self._lines = [line[:LONGEST_LINE] for line in reversed(lines)]
         return True
 
     def _look(self, line: bytes) -> None:
         if line.strip():
             self.last_line = line
         for pattern, compiled in self._patterns.items():
-            if pattern not in self._seen and compiled.search(line):
+            if compiled is not None and pattern not in self._seen and compiled.search(line):
                 self._seen.append(pattern)

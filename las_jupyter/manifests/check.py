@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from las_jupyter.core.unseen import seen
+from las_jupyter.logs.patterns import too_slow
 from las_jupyter.manifests import template
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ Place = tuple[str | int, ...]
 
 _PROBES = ("http", "tcp", "command", "log")
 _RUNS_A_GROUP = re.compile(r"(?:^|[,;:|&(`]|\bor|\bthen|\brun)\s*\{\d+\}")
+_TOO_SLOW = (
+    "searching for it may take for ever: a repeat inside a repeat, or several that can hold the same letters;"
+    " write .{0,80} or [^…]* for .*"
+)
 _REQUIREMENT = re.compile(r"[a-z0-9][a-z0-9._-]*(@.+)?")
 
 
@@ -225,5 +230,7 @@ def _pattern(at: Place, pattern: str) -> Iterator[Problem]:
         # Phases are looked for in the bytes of the log, failures in its text: both must compile.
         re.compile(pattern)
         re.compile(pattern.encode())
+        if too_slow(pattern):
+            yield Problem(at, _TOO_SLOW)
     except (re.error, OverflowError, RecursionError, UnicodeEncodeError) as error:
         yield Problem(at, f"it is not a regular expression: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 from las_jupyter.core.advice import word
@@ -10,6 +11,7 @@ from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.words import one_line
+from las_jupyter.logs.patterns import LONGEST_LINE, too_slow
 from las_jupyter.logs.reader import LogReader
 
 _LOOKED_AT = 400
@@ -17,6 +19,8 @@ _SHOWN = 12
 _LONGEST_GROUP = 200
 """Characters of the log in a sentence or a command; a path is shorter, and what is longer is not read."""
 _HARMLESS = re.compile(r"[A-Za-z0-9_./-][A-Za-z0-9_%+,./:=@-]*")
+_LONGEST_LOOK = 2.0
+"""Seconds; 400 lines and a manifest's rows need a few thousandths, and nobody waits longer for a better word."""
 
 
 def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFailed:
@@ -32,12 +36,19 @@ def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | 
     """
     Meaning and remedy of the first row whose pattern a line matches; groups fill ``{1}``, ``{2}``…
 
-    Whatever the manifest, a line of the log may be a stranger's: a model's file or a client can have it written.
+    Whatever the manifest, a line of the log may be a stranger's: a model's file or a client can have it written. Patterns
+    may be strangers' too, so the beginnings of lines are searched, and not for ever.
     """
+    end = time.monotonic() + _LONGEST_LOOK
+    beginnings = [line[:LONGEST_LINE] for line in lines]
     for failure in failures:
+        if too_slow(failure.pattern):
+            continue  # a spec that was written before patterns were checked
         pattern = re.compile(failure.pattern)
-        for line in lines:
+        for line in beginnings:
             found = pattern.search(line)
+            if time.monotonic() >= end:
+                return None
             if found:
                 return _fill(failure.meaning, found, _told), _fill(failure.remedy, found, _advised)
     return None

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _PATIENCE = 1 / 40
 _SLOWEST = 0.1
 _LAST_WORDS = 200
+_LONGEST_LAST_LOOK = 1.0
+"""Seconds; what a module writes on and on must not put off that it is given up."""
 _LOOK_FOR_PROGRESS_EVERY = 1.0
 _NAME_STRANGER_EVERY = 2.0
 _STARTING_TIMERS = ("ready", "progress", "limit")
@@ -242,8 +244,7 @@ class Watching:
         self._give_up(f"it was not ready within {format_duration(self._supervisor.spec.ready.limit or 0)}")
 
     def _give_up(self, why: str) -> None:
-        while self._scanner.advance():
-            pass
+        self._scanner.catch_up(_LONGEST_LAST_LOOK)
         phase = self._supervisor.record.snapshot.health.phase
         doing = f", while {phase}" if phase else ""
         self._supervisor.feed(lifecycle.Stalled(f"{why}{doing}; {last_words(self._last_line())}"))
