@@ -36,8 +36,8 @@ def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | 
     """
     Meaning and remedy of the first row whose pattern a line matches; groups fill ``{1}``, ``{2}``…
 
-    Whatever the manifest, a line of the log may be a stranger's: a model's file or a client can have it written. Patterns
-    may be strangers' too, so the beginnings of lines are searched, and not for ever.
+    Whatever the manifest, a line of the log may be a stranger's: a model's file or a client can have it written.
+    Patterns may be strangers' too, so the beginnings of lines are searched, and not for ever.
     """
     end = time.monotonic() + _LONGEST_LOOK
     beginnings = [line[:LONGEST_LINE] for line in lines]

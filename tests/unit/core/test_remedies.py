@@ -22,6 +22,7 @@ SAFE = {"word", "format_size", "format_duration", "example_of", "usage_of", "len
 PASSED_ON = ("remedy", "cure", "hint")
 """Names of what is a remedy already, made elsewhere by the same rule."""
 OURS = {
+    "backends/docker_network.py": {"os.getuid()"},  # a number
     "backends/oci_pull.py": {"saying.remedy.format(word(engine))"},
     "engines/find.py": {
         "install",  # of a manifest that is trusted
@@ -30,7 +31,10 @@ OURS = {
     "manifests/schema.py": {"Field(min_length=1)"},
     "settings/load.py": {"cure.get(source, f'mend {word(source)}')", "cures[0]", "cure"},
     "stack/engine_of.py": {"found.remedy.replace('<module>', manifest.name)"},
-    "state/paths.py": {"''.join((c if c in _ALLOWED else '-' for c in name.lower())).strip('-._')[:63]"},
+    "state/paths.py": {
+        "''.join((c if c in _ALLOWED else '-' for c in name.lower())).strip('-._')[:63]",
+        "setting",  # an option's name
+    },
     "widgets/wire.py": {"explained[1]"},
     "backends/table.py": {"', '.join(sorted(BACKENDS))"},  # our own table
     "cli/main.py": {"PREFIX"},
