@@ -12,6 +12,7 @@ from las_jupyter.core import errors
 from las_jupyter.core.errors import LasError, SupervisorUnreachable
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.wire import from_data
+from las_jupyter.state import sockets
 
 _ANSWER_WITHIN = 2.0
 _KNOCK_AGAIN_AFTER = 0.01
@@ -48,7 +49,7 @@ def _connect(path: str, timeout: float) -> socket.socket:
     until = time.monotonic() + timeout
     while True:
         try:
-            sock.connect(path)
+            sockets.connect(sock, path)
             return sock
         except BlockingIOError:  # so many are waiting to be let in that the kernel takes no more
             if time.monotonic() >= until:

@@ -45,6 +45,7 @@ from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.leases import check_gpus_are_free, giving_away
 from las_jupyter.runtime.spawn import spawn
 from las_jupyter.runtime.watch import Watch
+from las_jupyter.state import sockets
 from las_jupyter.state.files import read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
@@ -490,6 +491,7 @@ class Manager:
         gone = os.path.join(self.paths.instances, f".{name}.gone")
         shutil.rmtree(gone, ignore_errors=True)
         shutil.rmtree(self.paths.logs(name), ignore_errors=True)
+        sockets.unlink(self.paths.socket(name))  # a killed supervisor left it, perhaps in another folder
         os.rename(self.paths.instance(name), gone)
         shutil.rmtree(gone, ignore_errors=True)
 

@@ -10,12 +10,11 @@ from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError
 from las_jupyter.state.custody import Fault, fault_of
 from las_jupyter.state.files import make_folders
+from las_jupyter.state.sockets import fits
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 63
 _OF_SESSIONS = "/run/user"
-_LONGEST_SOCKET = 100
-"""A Unix socket's path holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
 
 
 class UnsafeFolder(LasError):
@@ -81,13 +80,11 @@ class StatePaths(NamedTuple):
         return os.path.join(self.log_dir, check_name(name))
 
     def socket(self, name: str) -> str:
-        """The control socket: in the instance's folder where the path is short enough, else in the runtime folder."""
+        """The control socket, by a path of any length: see ``state.sockets``."""
         path = os.path.join(self.instance(name), "control.sock")
-        if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        if fits(path) or os.path.lexists(path):
             return path
-        file = f"{_short(self.instance(name))}.sock"
-        known = (os.path.join(folder, file) for folder in _runtime_folders() if _is_private(folder))
-        return next((found for found in known if os.path.lexists(found)), None) or os.path.join(runtime_folder(), file)
+        return _of_older(self.instance(name)) or path
 
     def pipe(self, name: str) -> str:
         """What a pumped log comes through; beside the control socket, where there can be such things."""
@@ -102,24 +99,12 @@ def _short(text: str) -> str:
     return f"{value:016x}"
 
 
-def _runtime_folders() -> tuple[str, ...]:
-    """Where a socket may be. A kernel and a terminal of one user do not always have the same ``XDG_RUNTIME_DIR``."""
+def _of_older(instance: str) -> str | None:
+    """Where a supervisor of an older version, with too long a path, listens, if there is one."""
     bases = (os.environ.get("XDG_RUNTIME_DIR"), os.path.join(_OF_SESSIONS, str(os.getuid())))
-    found = [os.path.join(base, "las_jupyter") for base in bases if base and os.path.isdir(base)]
-    return (*found, f"/tmp/las-{os.getuid()}")  # noqa: S108
-
-
-def runtime_folder() -> str:
-    """A short folder of this user for sockets whose own path would be too long; the first that can be made."""
-    *others, last = _runtime_folders()
-    for folder in others:
-        try:
-            make_private(folder)
-        except UnsafeFolder:
-            continue
-        return folder
-    make_private(last)
-    return last
+    folders = (*(os.path.join(base, "las_jupyter") for base in bases if base), f"/tmp/las-{os.getuid()}")  # noqa: S108
+    known = (os.path.join(folder, f"{_short(instance)}.sock") for folder in folders if _is_private(folder))
+    return next((found for found in known if os.path.lexists(found)), None)
 
 
 def _is_private(folder: str) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from las_jupyter.core.wire import to_line
+from las_jupyter.state import sockets
 
 _LONGEST_LINE = 64 * 1024
 _LONGEST_QUEUE = 256 * 1024
@@ -240,7 +241,7 @@ class Control:
         self.socket.close()
         if self.reachable():
             try:
-                os.unlink(self.path)
+                sockets.unlink(self.path)
             except OSError:
                 pass
 
@@ -252,15 +253,12 @@ def _most_clients() -> int:
 
 
 def _listen(path: str) -> socket.socket:
-    try:
-        os.unlink(path)  # of a predecessor: we hold the lock
-    except FileNotFoundError:
-        pass
+    sockets.unlink(path)  # of a predecessor: we hold the lock
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     before = os.umask(0o177)
     try:
-        listening.bind(path)
-        listening.listen(64)
+        sockets.bind(listening, path)
+        listening.listen(_BACKLOG)
     except OSError:
         listening.close()
         raise
