@@ -38,6 +38,7 @@ from las_jupyter.state.files import write_atomic
 _PATIENCE = 60.0
 _QUICK = 1.9
 _COLUMNS = 240
+_VARIABLE = re.compile(r"[^\s=#\0][^\s=\0]*")
 _TUN = "/dev/net/tun"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{6,64})\s*((?:\[[^\]]*\]\s*([\d.]+\w+) / ([\d.]+\w+))?.*)")
@@ -113,7 +114,7 @@ class PodmanEngine:
 
     def image(self, reference: str) -> ImageFacts | None:
         try:
-            told = json.loads(self._run("image", "inspect", reference))[0]
+            told = json.loads(self._run("image", "inspect", "--", reference))[0]
         except EngineUnreachable:
             raise
         except EngineError:
@@ -133,7 +134,11 @@ class PodmanEngine:
         try:
             fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _COLUMNS, 0, 0))
             child = subprocess.Popen(
-                ["podman", "pull", reference], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=its, cwd="/"
+                ["podman", "pull", "--", reference],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=its,
+                cwd="/",
             )
         except OSError as error:
             os.close(ours)
@@ -171,11 +176,11 @@ class PodmanEngine:
         if not os.path.isdir(folder):
             told = self.inspect(container)
             folder = told.folder if told else ""
-        self._run("start", container, cwd=folder if os.path.isdir(folder) else None)
+        self._run("start", "--", container, cwd=folder if os.path.isdir(folder) else None)
 
     def inspect(self, container: str) -> ContainerFacts | None:
         try:
-            told: dict[str, Any] = json.loads(self._run("container", "inspect", container))[0]
+            told: dict[str, Any] = json.loads(self._run("container", "inspect", "--", container))[0]
         except EngineUnreachable:
             raise
         except EngineError as error:
@@ -194,18 +199,18 @@ class PodmanEngine:
 
     def kill(self, container: str, signal: str) -> None:
         try:
-            self._run("kill", "--signal", signal, container)
+            self._run("kill", "--signal", signal, "--", container)
         except EngineUnreachable:
             raise
         except EngineError as error:
             if "paused" not in str(error):
                 raise
-            self._run("unpause", container)
-            self._run("kill", "--signal", signal, container)
+            self._run("unpause", "--", container)
+            self._run("kill", "--signal", signal, "--", container)
 
     def remove(self, container: str) -> None:
         try:
-            self._run("rm", "--force", "--volumes", "--time", "0", container)
+            self._run("rm", "--force", "--volumes", "--time", "0", "--", container)
         except EngineUnreachable:
             raise
         except EngineError as error:
@@ -215,7 +220,7 @@ class PodmanEngine:
     def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
         try:
             done = subprocess.run(
-                ["podman", "exec", container, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                ["podman", "exec", "--", container, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, timeout=timeout, cwd="/", check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
@@ -224,14 +229,15 @@ class PodmanEngine:
 
     def tail(self, container: str) -> str:
         done = subprocess.run(
-            ["podman", "logs", "--tail", "20", container], capture_output=True, timeout=_PATIENCE, cwd="/", check=False
-        )
+            ["podman", "logs", "--tail", "20", "--", container],
+            capture_output=True, timeout=_PATIENCE, cwd="/", check=False,
+        )  # fmt: skip
         return (done.stdout + done.stderr).decode(errors="replace")
 
     def check_health(self, container: str) -> None:
         """Without systemd's timers nobody else runs it."""
         try:
-            self._run("healthcheck", "run", container)
+            self._run("healthcheck", "run", "--", container)
         except EngineUnreachable:
             raise
         except EngineError:
@@ -296,7 +302,10 @@ def network() -> str:
 
 
 def arguments(options: CreateOptions, env_file: str) -> list[str]:
-    """The words behind ``podman create``. Nothing secret is among them."""
+    """
+    The words behind ``podman create``. Nothing secret is among them, and none of a value is taken for an option: those
+    that follow their option's name are its value whatever they begin with, and the rest stands behind ``--``.
+    """
     words = ["--name", options.name, "--pull", "never", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     words += ["--network", network()]
     words += ["--log-driver", "k8s-file", "--pids-limit", str(options.pids), "--env-file", env_file]
@@ -324,7 +333,7 @@ def arguments(options: CreateOptions, env_file: str) -> list[str]:
         words.append("--no-healthcheck")
     if options.entrypoint is not None:
         words += ["--entrypoint", json.dumps(list(options.entrypoint))]
-    return [*words, options.image, *options.argv]
+    return [*words, "--", options.image, *options.argv]
 
 
 def _limits(options: CreateOptions) -> list[str]:
@@ -359,6 +368,13 @@ def _refuse_ignored_gpus(options: CreateOptions) -> None:
 
 def _env_file(options: CreateOptions) -> bytes:
     for name, value in options.env.items():
+        if not _VARIABLE.fullmatch(name):
+            # Podman takes a line without = for a variable of ours to hand on, and one with # for a remark.
+            raise LaunchFailed(
+                f"{options.name} could not be created.",
+                cause=f"{name!r} is no name of a variable",
+                remedy="--env NAME=VALUE",
+            )
         if "\n" in value:
             raise LaunchFailed(
                 f"{options.name} could not be created.",

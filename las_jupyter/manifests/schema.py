@@ -136,7 +136,6 @@ class NativeLaunch(Strict):
     needs: list[str] = Field([], description="the programs it needs; the first is {engine}")
     install: str | None = Field(None, description="what to do when the program is not here")
     env: dict[EnvName, Word] = Field({}, description="environment it is given")
-    hardened: bool = Field(default=True, description="whether the backend may restrict what it can reach")
 
 
 class ContainerLaunch(Strict):

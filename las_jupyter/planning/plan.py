@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container, or where a policy and the user both want it
 _PIDS = 4096
+_NAMES = 6  # of withheld variables; a notebook of a hub in a cloud has dozens
 
 T = TypeVar("T", int, float)
 
@@ -65,6 +66,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     limits = _limits(request, world, mode.mode, decisions)
     if mode.mode is Mode.NATIVE:
         _keepers_decision(limits, world, decisions)
+        _withheld_decision(request, world, decisions)
     mounts = _mounts(request, world, mode.mode)
     _model_decision(world, decisions)
     measured = check_model_size(world, decisions)
@@ -261,6 +263,15 @@ def _keepers_decision(limits: Limits, world: World, decisions: list[Decision]) -
     if kept:
         reason = "a cgroup keeps what it can here, then a systemd scope, then the supervisor's own watch"
         decisions.append(Decision("limits", "; ".join(limit_words(limits, kept)), reason))
+
+
+def _withheld_decision(request: StartRequest, world: World, decisions: list[Decision]) -> None:
+    """Name what a server might have been meant to have; never its value."""
+    names = [name for name in world.secrets_around if name not in request.env]
+    if names:
+        told = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+        reason = "what sounds like a secret of yours is not handed on; --env gives it one"
+        decisions.append(Decision("withheld", told, reason))
 
 
 def _under_the_ceiling(

@@ -85,9 +85,10 @@ class World:
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
     are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
-    ``spare_user`` a number that nobody has, ``namesake`` whose number the manifest names for its container.
-    ``container_engine`` the setting of that name. ``keepers`` says for each limit who would keep it for a native
-    server. ``measured`` is what servers used before, by their memory key.
+    ``secrets_around`` names what of the environment a server is not given. ``spare_user`` a number that nobody has,
+    ``namesake`` whose number the manifest names for its container. ``container_engine`` the setting of that name.
+    ``keepers`` says for each limit who would keep it for a native server. ``measured`` is what servers used before, by
+    their memory key.
     """
 
     entry: Entry
@@ -113,6 +114,7 @@ class World:
     cpu_limit: float | None = None
     pids_limit: int | None = None
     person: tuple[int, int] = (0, 0)
+    secrets_around: tuple[str, ...] = ()
     spare_user: int = 2_050_000_000
     namesake: str = ""
     container_engine: str = "auto"

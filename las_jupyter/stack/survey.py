@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.backends.environment import NOTEBOOKS
 from las_jupyter.backends.native_limits import foreseen
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefused
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
+from las_jupyter.core.surroundings import is_withheld
 from las_jupyter.planning.container_engines import ANY, ORDER
 from las_jupyter.planning.plan import instance_name
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
@@ -77,11 +79,22 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         keepers=foreseen(),
         policy=policy,
         person=(os.getuid(), os.getgid()),
+        secrets_around=_secrets_around(manifest, request),
         spare_user=number_for(name) if os.getuid() == 0 else 0,
         namesake=_namesake(manifest),
         container_engine=str(settings.runtime.container_engine),
         measured=_measured(manager.paths.state_dir, running),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
+    )
+
+
+def _secrets_around(manifest: Manifest, request: StartRequest) -> tuple[str, ...]:
+    """The names alone, without those of the hub, which mean nothing outside of a notebook."""
+    serves_model = manifest.model is not None and (request.model or manifest.model.default) is not None
+    return tuple(
+        name
+        for name, value in sorted(os.environ.items())
+        if is_withheld(name, value, serves_model=serves_model) and not name.startswith(NOTEBOOKS)
     )
 
 
