@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
+from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.logs.reader import LogReader
 
@@ -20,7 +22,9 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
     reason = snapshot.reason
     remedy = f"%las logs {spec.name} --tail 200"
-    if known is not None:
+    if OPEN in snapshot.reason:
+        remedy = f"%las plan {word(spec.module)} shows what it is told; --expose opens it to the network on purpose"
+    elif known is not None:
         reason, remedy = known
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import las_jupyter
-from las_jupyter.backends.listeners import holder
 from las_jupyter.core.errors import (
     InstanceConflict,
     LasError,
@@ -31,6 +30,7 @@ from las_jupyter.core.errors import (
 from las_jupyter.core.launch import LaunchSpec, Owner
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.core.states import Lifetime, Mode, ProcessState
+from las_jupyter.limits.sockets import holder
 from las_jupyter.core.wire import from_data
 from las_jupyter.limits.tree import boot_id, members, read_process
 from las_jupyter.logs.reader import LogReader
@@ -38,6 +38,7 @@ from las_jupyter.logs.writer import logs_of
 from las_jupyter.resources import vram
 from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime import kept_data
+from las_jupyter.runtime.answerer import check_answerer
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
@@ -310,6 +311,10 @@ class Manager:
         self._remember_memory(name)
         data = answer.get("usage")
         return from_data(Usage, data)._replace(vram=self._vram(name)) if data else None
+
+    def check_answerer(self, name: str, port: int, client: int = 0) -> None:
+        """Raise ``PortTaken`` when not ``name`` answers on ``port``, or on the connection from our port ``client``."""
+        check_answerer(self.snapshot(name), port, client)
 
     def _vram(self, name: str) -> int | None:
         """GPU memory of the tree, where a driver tells it; the supervisor itself carries no library for that."""
