@@ -31,11 +31,14 @@ def remove_instance(manager: Manager, name: str, look: Callable[[], object], *, 
             cause=f"{format_size(size(folder))} in {folder}",
             remedy=f"%las rm {name} --data --yes",
         )
-    manager.remove(name, data=data)
+    stays = manager.remove(name, data=data)
     told = f"{name} is forgotten, and its logs are deleted" if known else f"{name} was forgotten before"
     if folder and data:
         told += "; its data is deleted, and the key to it"
     elif folder:
         told += f"; its data stays in {folder}, and its key with it (%las rm {name} --data deletes both)"
+    if stays:
+        more = f" and {len(stays) - 1} more" if len(stays) > 1 else ""
+        told += f"; {stays[0]}{more} is not ours and stays where it is"
     deleted = bool(folder and data)
-    return Text(f"{told}.", data={"name": name, "removed": True, "data_deleted": deleted})
+    return Text(f"{told}.", data={"name": name, "removed": True, "data_deleted": deleted, "stays": list(stays)})
