@@ -115,8 +115,12 @@ class Rooms(Protocol):
     def broken_manifests(self) -> list[str]:
         """A sentence for each manifest that could not be read."""
 
-    def stranger(self, module: str, port: int | None) -> Stranger:
-        """A server of the module that somebody else started. Raises ``BadRequest``, ``NoSuchInstance``."""
+    def stranger(self, module: str, port: int | None, *, foreign: bool = False) -> Stranger:
+        """
+        A server of the module that was not started here; ``foreign`` allows another user's.
+
+        Raises ``BadRequest``, ``NoSuchInstance``.
+        """
 
     def models(self) -> list[str]:
         """Names of models we know, for completion."""
