@@ -15,6 +15,7 @@ from las_jupyter.core.launch import LogRule
 from las_jupyter.core.states import LogCapture
 from las_jupyter.logs import index, pieces
 from las_jupyter.logs.holes import head, punch
+from las_jupyter.logs.names import is_log
 from las_jupyter.state.files import write_atomic
 
 _EVERY = 1.0
@@ -191,8 +192,7 @@ def logs_of(folder: str) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    starts = [name for name in names if name.endswith(".log") and name.count("-") and name.split("-")[0].isdigit()]
-    return [os.path.join(folder, name) for name in sorted(starts, key=_age)]
+    return [os.path.join(folder, name) for name in sorted(filter(is_log, names), key=_age)]
 
 
 def _age(name: str) -> tuple[str, int, int, str]:

@@ -136,6 +136,10 @@ class NativeLaunch(Strict):
     needs: list[str] = Field([], description="the programs it needs; the first is {engine}")
     install: str | None = Field(None, description="what to do when the program is not here")
     env: dict[EnvName, Word] = Field({}, description="environment it is given")
+    opens: str | None = Field(
+        None,
+        description="why it opens ports to the network beside its own and cannot be kept from it; the plan shows it",
+    )
 
 
 class ContainerLaunch(Strict):

@@ -29,10 +29,11 @@ def check_arguments(args: tuple[str, ...], entry: Entry) -> None:
 
 def check_environment(names: Iterable[str], manifest: Manifest, mode: Mode) -> None:
     """Raise ``PlanRefused`` for the first variable that carries a key, an address or a port the plan decides."""
-    settled = settled_variables(manifest, mode)
-    for name in sorted(set(names) & settled.keys()):
+    # Some engines take a variable in any case of its letters, and the last of two that differ in nothing else.
+    settled = {name.lower(): carried for name, carried in settled_variables(manifest, mode).items()}
+    for name in sorted(each for each in names if each.lower() in settled):
         raise PlanRefused(
             f"{name} cannot be set with --env.",
-            cause=f"it carries {settled[name]} of {manifest.name}, which the plan decides",
+            cause=f"it carries {settled[name.lower()]} of {manifest.name}, which the plan decides",
             remedy="leave it out; --port chooses the port, and llm.openai() has the key",
         )

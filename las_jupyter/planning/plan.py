@@ -107,6 +107,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         api_path=manifest.interfaces.api_path,
         memory_promised=limits.memory or fitted.need,
         exposed=request.expose and bool(ports),
+        opens=_opens(manifest, mode.mode, decisions),
         memory_key=key(fitted.values) if fitted.need else "",
         decisions=tuple(decisions),
     )
@@ -292,6 +293,14 @@ def _under_the_ceiling(
             remedy=f"--{subject} {word(say(ceiling).replace(' ', ''))}",
         )
     return asked or min(configured or ceiling, ceiling)
+
+
+def _opens(manifest: Manifest, mode: Mode, decisions: list[Decision]) -> str:
+    """Why it opens ports beside its own. Natively only: a container has a network of its own."""
+    reason = (lower.native(manifest).opens or "") if mode is Mode.NATIVE else ""
+    if reason:
+        decisions.append(Decision("other ports", "open to the network", reason))
+    return reason
 
 
 def _model_decision(world: World, decisions: list[Decision]) -> None:

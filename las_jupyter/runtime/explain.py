@@ -9,6 +9,7 @@ from collections.abc import Callable
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
+from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.words import one_line
 from las_jupyter.logs.patterns import LONGEST_LINE, too_slow
@@ -27,7 +28,11 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     """The error a person reads when ``spec`` ended before it was ready."""
     tail = log.tail(_LOOKED_AT)
     shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
-    reason, remedy = match(spec.failures, tail) or (snapshot.reason, "")
+    reason, remedy = snapshot.reason, ""
+    if OPEN in snapshot.reason:
+        remedy = f"%las plan {word(spec.module)} shows what it is told; --expose opens it to the network on purpose"
+    else:
+        reason, remedy = match(spec.failures, tail) or (reason, remedy)
     remedy = remedy or f"%las logs {word(spec.name)} --tail 200"
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
 

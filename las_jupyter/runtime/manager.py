@@ -10,14 +10,12 @@ import errno
 import json
 import os
 import select
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import las_jupyter
-from las_jupyter.backends.listeners import holder
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import (
     InstanceConflict,
@@ -33,12 +31,15 @@ from las_jupyter.core.launch import LaunchSpec, Owner
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.core.states import Lifetime, Mode, ProcessState
 from las_jupyter.core.wire import from_data
+from las_jupyter.limits.sockets import holder
 from las_jupyter.limits.tree import boot_id, members, read_process
+from las_jupyter.logs.forgetting import forget_logs, not_of_a_log
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.logs.writer import logs_of
 from las_jupyter.resources import vram
 from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime import kept_data
+from las_jupyter.runtime.answerer import check_answerer
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
@@ -49,6 +50,7 @@ from las_jupyter.state import sockets
 from las_jupyter.state.files import read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
+from las_jupyter.state.own_files import forget_files, is_instance_file
 from las_jupyter.state.paths import StatePaths, make_private
 
 OnChange = Callable[[Snapshot], None]
@@ -85,6 +87,7 @@ class Manager:
         another instance meanwhile, ``LaunchFailed`` when it cannot be started.
         """
         self._make_folder(spec.name)
+        self._check_log_folder(spec.name)
         fetching = self._fetching(spec.name)
         if fetching is not None:
             return self._reuse(fetching, spec)
@@ -118,6 +121,18 @@ class Manager:
         folder = self.paths.instance(name)
         for each in (self.paths.state_dir, self.paths.instances, folder):
             make_private(each)
+
+    def _check_log_folder(self, name: str) -> None:
+        """Logs are trimmed and deleted: a folder that somebody uses for something else is none for them."""
+        folder = self.paths.logs(name)
+        foreign = not_of_a_log(folder)
+        if foreign:
+            more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+            raise LaunchFailed(
+                f"{name} was not started: the folder for its logs holds what is no log.",
+                cause=f"there is {foreign[0]!r}{more} in {folder}",
+                remedy="give it another --name, set runtime.log_dir to a folder of its own, or move that away",
+            )
 
     def _locked_for_start(self, name: str) -> Lock:
         """The start lock of ``name``, taken. Whoever forgets the instance meanwhile takes the folder away with it."""
@@ -304,6 +319,10 @@ class Manager:
         """The generated secrets of ``name``, or of the data that a forgotten instance of that name left."""
         return kept_data.secrets(self.paths, name)
 
+    def check_answerer(self, name: str, port: int, client: int = 0) -> None:
+        """Raise ``PortTaken`` when not ``name`` answers on ``port``, or on the connection from our port ``client``."""
+        check_answerer(self.snapshot(name), port, client)
+
     def events(self, name: str) -> tuple[EventRecord, ...]:
         """Everything that happened to it, oldest first."""
         return replay(self.paths.events(name))
@@ -442,22 +461,26 @@ class Manager:
             remedy=remedy,
         )
 
-    def remove(self, name: str, *, data: bool = False) -> None:
+    def remove(self, name: str, *, data: bool = False) -> tuple[str, ...]:
         """
         Forget an instance that ended: its folder and its logs. Its data stays, with its secrets, unless ``data``.
 
+        Returns the paths of what stays because it is not ours: a person may keep files anywhere.
+
         Raises ``InstanceConflict`` while it runs, ``NoSuchInstance`` when there is nothing of that name.
         """
+        stays: tuple[str, ...] = ()
         if self._known(name) or not (data and kept_data.exists(self.paths, name)):
-            self._forget(name)
+            stays = self._forget(name)
         if data:
             kept_data.delete(self.paths, name)
+        return stays
 
     def data_folder(self, name: str) -> str | None:
         """Where the data of ``name`` is; None where it has none."""
         return self.paths.data(name) if kept_data.exists(self.paths, name) else None
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str) -> tuple[str, ...]:
         starting, ending = Lock(self.paths.start_lock(name)), Lock(self.paths.lock(name))
         try:
             self._check_ended(name)
@@ -469,7 +492,7 @@ class Manager:
             if not ending.acquire(wait=_END_WITHIN):
                 raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {word(name)} once more in a moment")
             kept_data.keep_secrets(self.paths, name)
-            self._delete(name)
+            return self._delete(name)
         except FileNotFoundError:
             raise NoSuchInstance(f"There is no instance {name!r} any more.", remedy="%las status") from None
         except OSError as error:
@@ -486,14 +509,28 @@ class Manager:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {word(name)}")
 
-    def _delete(self, name: str) -> None:
-        """In one step out of the way, then piece by piece: a new start of the name must not lose a file to us."""
-        gone = os.path.join(self.paths.instances, f".{name}.gone")
-        shutil.rmtree(gone, ignore_errors=True)
-        shutil.rmtree(self.paths.logs(name), ignore_errors=True)
+    def _delete(self, name: str) -> tuple[str, ...]:
+        """
+        In one step out of the way, then piece by piece: a new start of the name must not lose a file to us.
+
+        What is not ours goes back to where it was.
+        """
+        gone, folder = os.path.join(self.paths.instances, f".{name}.gone"), self.paths.instance(name)
+        stays = forget_files(gone, is_instance_file) + forget_logs(self._log_folder(name))
         sockets.unlink(self.paths.socket(name))  # a killed supervisor left it, perhaps in another folder
-        os.rename(self.paths.instance(name), gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        if os.path.lexists(gone):
+            gone += f".{time.time_ns()}"
+        os.rename(folder, gone)
+        foreign = forget_files(gone, is_instance_file)
+        if foreign and not os.path.lexists(folder):
+            os.rename(gone, folder)
+            foreign = tuple(os.path.join(folder, os.path.basename(path)) for path in foreign)
+        return stays + foreign
+
+    def _log_folder(self, name: str) -> str:
+        """Where its logs are: the setting may have changed since its last start."""
+        spec = read_value(self.paths.spec(name), LaunchSpec)
+        return os.path.join(spec.log_dir, name) if spec is not None and spec.log_dir else self.paths.logs(name)
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
         """

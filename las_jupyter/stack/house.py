@@ -82,10 +82,10 @@ class House:
     def broken_manifests(self) -> list[str]:
         return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
 
-    def stranger(self, module: str, port: int | None) -> Stranger:
+    def stranger(self, module: str, port: int | None, *, foreign: bool = False) -> Stranger:
         settings = load_settings()
         ours = _manager(_paths(settings)).claims.taken(but="")
-        return find_stranger(load_catalog(settings).find(module).manifest, port, ours)
+        return find_stranger(load_catalog(settings).find(module).manifest, port, ours, foreign=foreign)
 
     def models(self) -> list[str]:
         return sorted(NAMED_MODELS)

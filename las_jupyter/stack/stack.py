@@ -83,12 +83,15 @@ class Stack:
             return ReadableComparison(*self.rooms.compare(start_request(module, options)))
         return ReadablePlan(*self.rooms.plan(start_request(module, options)))
 
-    def attach(self, module: Word, *, port: int | None = None, api_key_env: str | None = None) -> Attached:
+    def attach(
+        self, module: Word, *, port: int | None = None, api_key_env: str | None = None, foreign: bool = False
+    ) -> Attached:
         """
         Use a server of ``module`` that somebody else started here; it is looked at and never ended.
 
         ``api_key_env`` names the environment variable with its key, where it wants one. Raises ``BadRequest`` when
-        what listens there is something else, ``NoSuchInstance`` when nobody does.
+        what listens there is something else, or another user's without ``foreign``, ``NoSuchInstance`` when nobody
+        does.
         """
         request = start_request(module, {"port": port})
         key = os.environ.get(api_key_env) if api_key_env else None
@@ -98,7 +101,7 @@ class Stack:
                 cause="the environment has no such variable, or an empty one",
                 remedy=f"%env {word(api_key_env)}=… in a notebook, export {word(api_key_env)}=… in a terminal",
             )
-        return Attached(self.rooms.stranger(request.module, request.port), key)
+        return Attached(self.rooms.stranger(request.module, request.port, foreign=foreign), key)
 
     def stop(self, name: str | None = None, *, grace: float | str | None = None, all: bool = False) -> Text:
         """Stop it, verify that nothing of it is left, and say how it ended; ``all`` stops every instance."""

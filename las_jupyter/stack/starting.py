@@ -20,10 +20,11 @@ from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Lifetime, ProcessState
 from las_jupyter.display.progress import Progress
 from las_jupyter.display.words import ago
+from las_jupyter.runtime import kept_data
 from las_jupyter.stack.owner import this_process
 from las_jupyter.stack.rooms import Rooms
 from las_jupyter.stack.waiting import going_on_without_us, interruptible, telling, wait_ready
-from las_jupyter.state.files import make_folders
+from las_jupyter.state.paths import StatePaths
 
 _SECRET_BYTES = 32
 _ROUNDS = 50
@@ -150,7 +151,7 @@ def make_data_folder(spec: LaunchSpec) -> None:
         path = Path(place) if place else None
         if path is not None and (path.parent.name, path.name) == ("data", spec.name):
             try:
-                make_folders(str(path))
+                kept_data.make_folder(StatePaths(str(path.parents[1]), ""), spec.name)
             except OSError as error:
                 raise LaunchFailed(
                     f"{spec.name} cannot keep its data.",

@@ -23,7 +23,7 @@ from las_jupyter.supervisor.process import Supervisor
 
 _LOCK_WAIT = 2.0
 _SHORT_WAIT = 0.1
-_ENDINGS = ("StopRequested", "RestartRequested", "Stalled", "LimitBroken", "MainEnded")
+_ENDINGS = ("StopRequested", "RestartRequested", "Stalled", "LimitBroken", "OpenedToNetwork", "MainEnded")
 
 
 def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: str, tell: int) -> None:

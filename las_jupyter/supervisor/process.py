@@ -6,6 +6,7 @@ One thread and one ``poll``. When nothing happens it sleeps until the next probe
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -24,6 +25,7 @@ from las_jupyter.core.states import HealthState, LogCapture, Mode, ProcessState
 from las_jupyter.core.wire import to_data
 from las_jupyter.logs import pieces
 from las_jupyter.logs.writer import LogStore, kept
+from las_jupyter.state.files import write_atomic
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.control import Client, Control
@@ -45,6 +47,8 @@ _LAST_RESORT = 10.0
 _KEEP_UNSAVED = 3600.0
 _MEANWHILE = 0.2
 _MOST_LEFTOVERS = 50  # processes; it is written at every change, and nobody reads more
+_KEY = "api_key"
+_KEY_BYTES = 32
 _TOLD = ("start requested", "BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
@@ -96,6 +100,7 @@ class Supervisor:
             # The clock may have been set back since, and no restart is later than the rule allows.
             left = (before.next_restart_at or 0.0) - time.time()
             self.timers.set("backoff", min(max(0.0, left), self.spec.restart.cap))
+            self.timers.set("port", 0.0)
         else:
             self.running = self._find(ref) if ref is not None else None
             self._adopt_pump()
@@ -267,7 +272,8 @@ class Supervisor:
         now, last = time.time(), self.record.snapshot
         generation = last.generation + 1
         self._exit_status, self._insisting_since, self._cannot_end = None, None, False
-        self.timers.drop("grace", "insist", "backoff")
+        self.timers.drop("grace", "insist", "backoff", "port")
+        self._renew_key()
         self.record.change(
             generation=generation, started_at=now, ready_at=None, memory_peak=None, exit=None, leftovers=(),
             next_restart_at=None, restarts=self.life.tries, health=Health(reason="starting"), pid=None,
@@ -318,6 +324,27 @@ class Supervisor:
             if fd >= 0:
                 os.close(fd)
 
+    def put_key_at_risk(self) -> None:
+        """Another program has a port of the instance, and clients may have sent it the key."""
+        if _KEY in self.secrets and not self.record.snapshot.key_at_risk:
+            self.record.change(key_at_risk=True)
+
+    def _renew_key(self) -> None:
+        """A new key in the place of one that was at risk. A password stays: the data was made with it."""
+        if not self.record.snapshot.key_at_risk or _KEY not in self.secrets:
+            return
+        fresh = {**self.secrets, _KEY: os.urandom(_KEY_BYTES).hex()}
+        try:
+            write_atomic(self.paths.secrets(self.spec.name), json.dumps(fresh).encode(), sync=True)
+        except OSError as error:
+            self.record.warn("key", f"its key was at risk and cannot be renewed: {error.strerror}")
+            return
+        self.secrets = fresh
+        self.record.warn("key", None)
+        self.record.change(key_at_risk=False)
+        state = self.life.state
+        self.record.note("key renewed", state, state, "another program had its port, so it gets a new key")
+
     def _known(self, ref: InstanceRef) -> None:
         """Write down what is about to run: were we killed now, our successor finds it."""
         self.record.change(pid=int(ref.id), ref_token=ref.token)
@@ -336,6 +363,7 @@ class Supervisor:
     def _wait_before_restart(self) -> None:
         delay = lifecycle.restart_delay(self.spec.restart, self.life.tries)
         self.timers.set("backoff", delay)
+        self.timers.set("port", 0.0)
         count = f"restart {self.life.tries + 1} of {self.spec.restart.max_tries} in {format_duration(delay)}"
         self.life = self.life._replace(reason=f"{self.life.reason}; {count}")
         self.record.change(next_restart_at=time.time() + delay)
@@ -418,6 +446,10 @@ class Supervisor:
                 self.watching.due_progress()
             case "limit":
                 self.watching.due_limit()
+            case "sockets":
+                self.watching.due_sockets()
+            case "port":
+                self.watching.due_port()
             case "stable":
                 self.feed(lifecycle.RanLongEnough())
             case "grace":

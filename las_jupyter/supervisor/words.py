@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from las_jupyter.core.backend import ExitStatus
+from las_jupyter.core.backend import ExitStatus, OpenListener
+from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.snapshot import Leftover
 
@@ -39,6 +40,18 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
     if status.signal == "SIGKILL" and status.oom is False:
         return f"it ended {how}: killed from outside, and not at its memory limit{also}"
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
+
+
+def open_text(found: tuple[OpenListener, ...]) -> str:
+    """Where it listens though nobody asked for that."""
+    first, *others = found
+    also = f" and {len(others)} more" if others else ""
+    return f"it listens on {first.text}{also} ({first.name}, process {first.pid}), {OPEN}"
+
+
+def stranger_text(port: int, name: str) -> str:
+    """Who has a port of an instance that is not of it."""
+    return f"its port {port} is answered by {name}, which is not of this instance"
 
 
 def cannot_end(left: tuple[Leftover, ...]) -> str:
