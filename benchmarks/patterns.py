@@ -1,9 +1,9 @@
 """
 What the patterns of the bundled manifests cost on the worst lines that can be made for them.
 
-``python benchmarks/patterns.py [MANIFEST…]`` searches lines of 2,000 and of 32,000 letters, made from each pattern's own
-words, and shows the dearest. It ends with 1 when a pattern takes more than four times its share for the longer line:
-then a line of a log could hold up whoever looks through it. Other manifests than the bundled ones may be named.
+``python benchmarks/patterns.py [MANIFEST…]`` searches lines of 2,000 and of 32,000 letters, made from each pattern's
+own words, and shows the dearest. It ends with 1 when a pattern takes more than four times its share for the longer
+line: then a log could hold up whoever looks through it. Other manifests than the bundled ones may be named.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ _NOT_THE_SERVER = frozenset(
         "fingerprint",
         "decisions",
         "owner",
+        "manifest",
         "log_dir",
         "format",
         "failures",

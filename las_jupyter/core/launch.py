@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from las_jupyter.core.states import Lifetime, LogCapture, Mode, RestartPolicy
+from las_jupyter.core.states import Lifetime, LogCapture, Mode, RestartPolicy, Trust
 
 SPEC_FORMAT = 1
 """Raised when an older supervisor could not carry out a newer spec."""
@@ -228,6 +228,15 @@ class ContainerSpec(NamedTuple):
     labels: dict[str, str] = {}
 
 
+class Provenance(NamedTuple):
+    """Which manifest an instance was planned from: how far it is trusted and why, its file, the hash of its content."""
+
+    trust: Trust
+    path: str
+    content_hash: str = ""
+    why: str = ""
+
+
 class Owner(NamedTuple):
     """Who asked: the process, provably (pid, start time in clock ticks, boot id), and a word for people."""
 
@@ -246,6 +255,7 @@ class LaunchSpec(NamedTuple):
     requests that mean the same server, ``memory_key`` for two starts that must use the same memory. ``exposed`` is
     whether other machines may reach its ports; ``opens`` says why it opens others to the network, where its manifest
     knows that it cannot be kept from it. ``share_gpu`` allows GPUs that another running instance was given.
+    ``manifest`` is None in a spec that was written before it was kept.
     """
 
     name: str
@@ -282,6 +292,7 @@ class LaunchSpec(NamedTuple):
     opens: str = ""
     memory_key: str = ""
     share_gpu: bool = False
+    manifest: Provenance | None = None
     decisions: tuple[Decision, ...] = ()
     format: int = SPEC_FORMAT
 

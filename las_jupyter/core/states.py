@@ -64,6 +64,18 @@ class LogCapture(Word):
     PUMP = "pump"
 
 
+class Trust(Word):
+    """
+    What a manifest may do: one that comes with us or was trusted as it is may run natively.
+
+    Of any other nothing is looked up, run, asked or shown beyond its own container.
+    """
+
+    BUNDLED = "bundled"
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+
+
 class Lifetime(Word):
     """Whether an instance outlives the kernel that started it."""
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidManifest, LasError, PlanRefused, UnknownModule
+from las_jupyter.core.launch import Provenance
+from las_jupyter.core.states import Trust
 from las_jupyter.manifests import versions
 from las_jupyter.manifests.load import parse_manifest, read_file
 from las_jupyter.manifests.trust import BUNDLED, Pin, content_hash, pins, standing
@@ -38,6 +40,13 @@ class Entry(NamedTuple):
     content_hash: str
     changes: tuple[str, ...] = ()
 
+    @property
+    def provenance(self) -> Provenance:
+        """What of this travels with a plan and its instance."""
+        sure = Trust.BUNDLED if self.origin == "bundled" else Trust.TRUSTED
+        trust = sure if self.trusted else Trust.UNTRUSTED
+        return Provenance(trust, str(self.path.absolute()), self.content_hash, self.standing)
+
 
 class Catalog:
     """The entries by name; ``problems`` are files that could not be used."""
@@ -45,29 +54,50 @@ class Catalog:
     def __init__(self, entries: Iterable[Entry], problems: Iterable[LasError] = ()) -> None:
         self.entries = tuple(sorted(entries, key=_place))
         self.problems = tuple(problems)
+        self._owned = frozenset(entry.manifest.name for entry in self.entries if entry.trusted)
 
     def find(self, reference: str) -> Entry:
         """
         The entry for ``name``, ``name@VERSION`` or ``name@>=1.2``, or for a manifest's path.
 
-        Of several, one that says how to start it, then the newest, then the user's own. Raises ``UnknownModule``
-        naming the nearest, ``InvalidManifest``.
+        A name is of the bundled and the trusted manifests first: whoever is neither has it only where they leave it,
+        whatever its version, and is reached by its path. Of several, one that says how to start it, then the newest,
+        then the user's own. Raises ``UnknownModule`` naming the nearest, ``InvalidManifest``.
         """
         if os.sep in reference or reference.endswith((".yaml", ".yml")):
             return read_entry(Path(reference).expanduser(), "file")
         wanted = versions.parse_wanted(reference)
-        found = [entry for entry in self.entries if entry.manifest.name == wanted.name]
+        found = [entry for entry in self.entries if entry.manifest.name == wanted.name and not self.is_shadow(entry)]
         if not found:
             raise self._unknown(wanted.name)
         fitting = [entry for entry in found if versions.fits(entry.manifest.version, wanted.version)]
         if not fitting:
-            there = ", ".join(entry.manifest.version for entry in found)
-            raise UnknownModule(
-                f"No version of {wanted.name} fits {wanted.version}.",
-                cause=f"there is {there}",
-                remedy=f"%las start {word(wanted.name)}",
-            )
+            raise self._no_version(wanted, found)
         return max(fitting, key=_rank)
+
+    def owns(self, name: str) -> bool:
+        """Whether ``name`` is a bundled or a trusted module's."""
+        return name in self._owned
+
+    def is_shadow(self, entry: Entry) -> bool:
+        """Whether ``entry`` is not trusted and has the name of one that is."""
+        return not entry.trusted and self.owns(entry.manifest.name)
+
+    def passed_over(self, entry: Entry) -> tuple[Entry, ...]:
+        """Those that ask for the name by which ``entry`` was found, and do not have it."""
+        if entry.origin == "file":
+            return ()
+        name = entry.manifest.name
+        return tuple(each for each in self.entries if each.manifest.name == name and self.is_shadow(each))
+
+    def _no_version(self, wanted: versions.Wanted, found: list[Entry]) -> UnknownModule:
+        shadows = self.passed_over(found[0])
+        told = [f"{each.path} says it is {each.manifest.version}, and is not trusted" for each in shadows]
+        return UnknownModule(
+            f"No version of {wanted.name} fits {wanted.version}.",
+            cause="; ".join([f"there is {', '.join(entry.manifest.version for entry in found)}", *told]),
+            remedy=f"%las start {word(wanted.name)}",
+        )
 
     def start_order(self, entry: Entry) -> tuple[Entry, ...]:
         """
@@ -116,13 +146,18 @@ class Catalog:
 
     def _unknown(self, name: str) -> UnknownModule:
         names = sorted({entry.manifest.name for entry in self.entries})
-        begun = [each for each in names if len(name) > 2 and each.startswith(name.lower())]
-        near = begun or difflib.get_close_matches(name.lower(), names, 1, 0.5)
+        # A name that is nearly a bundled one's is what a stranger would take.
+        near = _nearest(name, sorted(self._owned)) or _nearest(name, names)
         return UnknownModule(
             f"There is no module {name!r}.",
             cause=f"known are {', '.join(names)}",
             remedy=f"did you mean {word(near[0])}?" if near else "%las modules",
         )
+
+
+def _nearest(name: str, names: list[str]) -> list[str]:
+    begun = [each for each in names if len(name) > 2 and each.startswith(name.lower())]
+    return begun or difflib.get_close_matches(name.lower(), names, 1, 0.5)
 
 
 def _place(entry: Entry) -> Any:

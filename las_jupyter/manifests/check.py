@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from las_jupyter.core.unseen import seen
 from las_jupyter.logs.patterns import too_slow
 from las_jupyter.manifests import template
+from las_jupyter.manifests.spellings import parse_user
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Live, Manifest, Ready
@@ -117,6 +118,12 @@ def _container(manifest: Manifest) -> Iterator[Problem]:
     if not container:
         return
     at: Place = ("launch", "container")
+    if container.user is not None and not container.user_reason:
+        if container.user == "keep":
+            told = "an image that does not name a user runs as root; user_reason must say why that may be"
+            yield Problem((*at, "user"), told)
+        elif parse_user(container.user).is_root:
+            yield Problem((*at, "user"), f"{container.user} is root; user_reason must say why that has to be")
     known = {row.name for row in manifest.ports}
     for name in container.inner_ports:
         if name not in known:

@@ -76,7 +76,7 @@ def _explained(found: list[Complaint], document: Document, path: str) -> Invalid
         f"{path} breaks the manifest schema{f' in {len(told)} places' if len(told) > 1 else ''}.",
         cause=told[0],
         details=(*told[1:_SHOWN], *more),
-        remedy=f"mend {word(path)}, line {word(lines[0][0])}",
+        remedy=f"mend {word(path)}, line {lines[0][0]:d}",
     )
 
 

@@ -7,12 +7,15 @@ types cannot say (names in braces, patterns, ports that are named elsewhere) is 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from las_jupyter.core.launch import LEAST_PAUSE
 from las_jupyter.core.quantities import parse_duration, parse_size
+from las_jupyter.manifests import spellings
 from las_jupyter.manifests.modes import explain, startable
 
 _LONGEST_PATTERN = 500
@@ -70,6 +73,21 @@ PortName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 InnerPath = Annotated[str, Field(pattern=r"^/[^:]*$")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Argv = list[Word | list[Word]]
+
+
+def _written(check: Callable[[str], str], pattern: str, *examples: str) -> Any:
+    """Text that ``check`` allows; an editor is told the ``pattern``."""
+    # Names of groups are Python's own.
+    plain = re.sub(r"\?P<\w+>", "?:", pattern)
+    return AfterValidator(check), WithJsonSchema(
+        {"type": "string", "pattern": f"^(?:{plain})$", **({"examples": list(examples)} if examples else {})}
+    )
+
+
+Image = Annotated[str, *_written(spellings.image, spellings.IMAGE, "docker.io/library/redis:7-alpine")]
+Program = Annotated[str, *_written(spellings.program, spellings.PROGRAM)]
+DefaultModel = Annotated[str, *_written(spellings.default_model, spellings.DEFAULT_MODEL, "smollm2-135m")]
+User = Annotated[str, *_written(spellings.user, f"keep|(?:{spellings.USER})(?::(?:{spellings.USER}))?", "keep")]
 
 
 class Strict(BaseModel):
@@ -133,7 +151,7 @@ class NativeLaunch(Strict):
     """``argv`` may begin with ``{engine}``: the program of ``needs``, wherever it was found."""
 
     argv: Argv = Field(min_length=1, description="the command line; a list inside it is an optional group")
-    needs: list[str] = Field([], description="the programs it needs; the first is {engine}")
+    needs: list[Program] = Field([], description="the bare names of programs it needs; the first is {engine}")
     install: str | None = Field(None, description="what to do when the program is not here")
     env: dict[EnvName, Word] = Field({}, description="environment it is given")
     opens: str | None = Field(
@@ -145,14 +163,18 @@ class NativeLaunch(Strict):
 class ContainerLaunch(Strict):
     """``argv`` are the image's arguments; without ``user`` it runs as the person who starts it, never as root."""
 
-    image: str = Field(min_length=1, description="the image for CPUs, or for everything")
-    images: dict[Literal["nvidia", "amd", "intel"], str] = Field({}, description="the image for GPUs of a vendor")
+    image: Image = Field(description="the image for CPUs, or for everything")
+    images: dict[Literal["nvidia", "amd", "intel"], Image] = Field({}, description="the image for GPUs of a vendor")
     argv: Argv = Field([], description="arguments after the image's entrypoint")
     entrypoint: list[Word] | None = Field(None, description="instead of the image's own")
     inner_port: PortNumber | None = Field(None, description="the first port as it is inside")
     inner_ports: dict[PortName, PortNumber] = Field({}, description="other ports as they are inside")
-    user: str | None = Field(None, pattern=r"^(keep|\d+(:\d+)?)$", description="keep for the image's own, or UID:GID")
-    user_reason: str | None = Field(None, description="why it must run as root; the plan shows it")
+    user: User | None = Field(None, description="keep for the image's own, UID:GID, or names the image knows")
+    user_reason: str | None = Field(
+        None,
+        min_length=1,
+        description="why it must be root or the image's own user, which mostly is root; the plan shows it",
+    )
     writable: list[InnerPath] = Field([], description="paths it writes to besides tmpfs; lost with the container")
     data: InnerPath | None = Field(None, description="where its own data is; the instance's folder is mounted there")
     tmpfs: list[InnerPath] = Field(["/tmp", "/run"], description="small writable places in memory")  # noqa: S108
@@ -181,7 +203,9 @@ class Model(Strict):
 
     kind: Literal["gguf", "safetensors", "any"]
     required: bool = Field(default=True, description="whether it cannot start without one")
-    default: str | None = Field(None, description="the model to take when none is named")
+    default: DefaultModel | None = Field(
+        None, description="the model to take when none is named: a name, pypi:… or hf:…, never a path"
+    )
 
 
 class PortRow(Strict):

@@ -84,18 +84,37 @@ def parse(text: str, *, base: Path | None = None) -> ModelReference:
     Raises ``UnknownModel`` when the words are no reference at all. That a path exists is ``locate``'s question.
     """
     text = text.strip()
-    if text in NAMED_MODELS:
-        return _named(text)
-    if text.startswith("pypi:"):
-        return _matched(_PYPI, text, Source.PYPI, _PYPI_FORM)
-    if text.startswith("hf:"):
-        return _matched(_HF, text, Source.HF, _HF_FORM)
+    found = _not_a_path(text)
+    if found is not None:
+        return found
     path = (base or Path.cwd()) / os.path.expanduser(text)  # noqa: PTH111 - Path's raises for a user who is not there
     if text and _is_a_path(text, path):
         return ModelReference(text, Source.PATH, path=os.path.realpath(path))  # which a circle of links does not stop
     if _REPO.fullmatch(text):
         return ModelReference(text, Source.HF, repo=text)
     raise _unknown(text)
+
+
+def parse_remote(text: str) -> ModelReference:
+    """
+    The reference in ``text`` that is a name of the catalog, ``pypi:…`` or ``hf:…``, whatever files there are here.
+
+    For words that are not the user's own, which must never mean a file of theirs. Raises ``UnknownModel``.
+    """
+    found = _not_a_path(text.strip())
+    if found is None:
+        raise _unknown(text)
+    return found
+
+
+def _not_a_path(text: str) -> ModelReference | None:
+    if text in NAMED_MODELS:
+        return _named(text)
+    if text.startswith("pypi:"):
+        return _matched(_PYPI, text, Source.PYPI, _PYPI_FORM)
+    if text.startswith("hf:"):
+        return _matched(_HF, text, Source.HF, _HF_FORM)
+    return None
 
 
 def _named(name: str) -> ModelReference:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.enforcement import keepers_of, limit_words
-from las_jupyter.core.errors import BadRequest, NotTrusted, PlanRefused
+from las_jupyter.core.errors import BadRequest, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
 from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
 from las_jupyter.core.quantities import format_size
@@ -28,8 +28,10 @@ from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_ports, offer_other
+from las_jupyter.planning.provenance import check_namesake, check_trust, manifest_decision, warn_untrusted
 from las_jupyter.planning.room import Values
-from las_jupyter.planning.theirs import failures_of, phases_of
+from las_jupyter.planning.shared_places import check_mount
+from las_jupyter.planning.theirs import container_of, failures_of, phases_of
 from las_jupyter.planning.users import choose_user
 from las_jupyter.resources.measured import memory_key
 
@@ -56,10 +58,11 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     check_arguments(request.args, world.entry)
     mode = choose_mode(_mode_question(request, world), manifest.name)
     check_environment(request.env, manifest, mode.mode)
-    decisions = [_mode_decision(mode)]
+    decisions = [_mode_decision(mode), manifest_decision(world)]
     backend = next(each for each in world.backends if each.mode is mode.mode and each.unavailable is None)
     if mode.mode is Mode.NATIVE:
-        _check_trust(world)
+        check_trust(world.entry)
+    check_namesake(world, instance_name(request, manifest.name))
     check_exposure(request, world, mode.mode, decisions)
     ports = choose_ports(request, world, mode.mode, decisions)
     gpus = choose_gpus(request, world, mode.mode, decisions)
@@ -68,6 +71,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         _keepers_decision(limits, world, decisions)
         _withheld_decision(request, world, decisions)
     mounts = _mounts(request, world, mode.mode)
+    shown = _shown(request, world) if mode.mode is Mode.CONTAINER else ()
     _model_decision(world, decisions)
     measured = check_model_size(world, decisions)
 
@@ -109,11 +113,14 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         exposed=request.expose and bool(ports),
         opens=_opens(manifest, mode.mode, decisions),
         memory_key=key(fitted.values) if fitted.need else "",
+        manifest=world.entry.provenance,
         decisions=tuple(decisions),
     )
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     warnings = (
+        *warn_untrusted(world),
+        *shown,
         *offer_other(request, world, ports),
         *warn_exposed(spec),
         *warn_reachable(backend, spec),
@@ -211,23 +218,13 @@ def _mode_decision(choice: ModeChoice) -> Decision:
     return Decision("mode", choice.mode, choice.reason, {str(mode): why for mode, why in choice.passed_over.items()})
 
 
-def _check_trust(world: World) -> None:
-    entry = world.entry
-    if not entry.trusted:
-        raise NotTrusted(
-            f"{entry.manifest.name} from {entry.path} may not run natively.",
-            cause=entry.standing,
-            remedy=f"read the file, then %las trust {word(entry.path)}",
-        )
-
-
 def _container(
     world: World, backend: Backend, gpus: Gpus, mounts: tuple[Mount, ...], decisions: list[Decision]
 ) -> ContainerSpec:
     manifest = world.entry.manifest
     decisions.append(engine_decision(world, backend))
     writes = any(mount.writable for mount in mounts)
-    user, decision = choose_user(lower.container(manifest), world, backend, writes=writes)
+    user, decision = choose_user(container_of(world.entry), world, backend, writes=writes)
     decisions.append(decision)
     return lower.container_spec(manifest, gpus.vendor, user)
 
@@ -371,7 +368,7 @@ def _inner_model(world: World, target: str | None) -> str:
 
 
 def _mounts(request: StartRequest, world: World, mode: Mode) -> tuple[Mount, ...]:
-    mounts = [_mount(text) for text in request.mounts]
+    mounts = [_mount(text, world) for text in request.mounts]
     launch = world.entry.manifest.launch
     if mode is Mode.CONTAINER and world.model is not None and launch and launch.container:
         mounts.insert(0, Mount(world.model.path, _inner_model(world, launch.container.model_target)))
@@ -380,7 +377,26 @@ def _mounts(request: StartRequest, world: World, mode: Mode) -> tuple[Mount, ...
     return tuple(mounts)
 
 
-def _mount(text: str) -> Mount:
+def _shown(request: StartRequest, world: World) -> tuple[str, ...]:
+    """What the mounts show that is better kept. Raises ``PlanRefused`` for one that is not typed as what it is."""
+    told = []
+    for text in request.mounts:
+        place = world.places.get(_source(text))
+        if place is not None:
+            told.append(check_mount(place, text.partition(":")[2], world.guarded))
+    return tuple(each for each in told if each)
+
+
+def mount_sources(request: StartRequest) -> tuple[str, ...]:
+    """The paths of this machine that were typed as mounts."""
+    return tuple(_source(text) for text in request.mounts)
+
+
+def _source(text: str) -> str:
+    return text.partition(":")[0]
+
+
+def _mount(text: str, world: World) -> Mount:
     source, _, rest = text.partition(":")
     target, _, flag = rest.partition(":")
     if not source or not target.startswith("/") or flag not in ("", "ro", "rw"):
@@ -389,7 +405,8 @@ def _mount(text: str) -> Mount:
             cause="a mount is SOURCE:/TARGET or SOURCE:/TARGET:rw",
             remedy="for example: --mount ./data:/data:rw",
         )
-    return Mount(source, target, flag == "rw")
+    place = world.places.get(source)
+    return Mount(place.path if place else source, target, flag == "rw")
 
 
 def _warnings(world: World, gpus: Gpus) -> tuple[str, ...]:

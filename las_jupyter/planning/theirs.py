@@ -1,5 +1,5 @@
 """
-What a manifest says of its module's log, as it may be shown.
+What a manifest says in its own words, as it may be shown.
 
 A manifest that nobody here vouches for never speaks in the place of our advice: it is quoted.
 """
@@ -14,6 +14,7 @@ from las_jupyter.manifests import lower
 if TYPE_CHECKING:
     from las_jupyter.core.launch import Failure, Phase
     from las_jupyter.manifests.catalog import Entry
+    from las_jupyter.manifests.schema import ContainerLaunch
 
 
 def failures_of(entry: Entry) -> tuple[Failure, ...]:
@@ -22,6 +23,14 @@ def failures_of(entry: Entry) -> tuple[Failure, ...]:
     if entry.trusted:
         return rows
     return tuple(row._replace(meaning=theirs(f"{row.meaning}; {row.remedy}"), remedy="") for row in rows)
+
+
+def container_of(entry: Entry) -> ContainerLaunch:
+    """How it runs in a container."""
+    part = lower.container(entry.manifest)
+    if entry.trusted or not part.user_reason:
+        return part
+    return part.model_copy(update={"user_reason": theirs(part.user_reason)})
 
 
 def phases_of(entry: Entry) -> tuple[Phase, ...]:

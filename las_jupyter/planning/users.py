@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision
+from las_jupyter.manifests.spellings import User, parse_user
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import ContainerLaunch
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 MAPPED = "1000:1000"
 """An ordinary user of most images, where the engine makes another number of it outside: nobody's."""
 _IMAGES_OWN = "the image's own"
-_LARGEST = 2**31 - 1  # what runc takes
 
 
 def choose_user(part: ContainerLaunch, world: World, backend: Backend, *, writes: bool) -> tuple[str | None, Decision]:
@@ -27,51 +26,32 @@ def choose_user(part: ContainerLaunch, world: World, backend: Backend, *, writes
     ``UID:GID`` inside the container, or None for the image's own, and why; ``writes`` to folders of this machine.
 
     Without a word of the manifest it is the person's own number, so that files written to a mounted folder are
-    theirs, and files that only they may read can be read. Raises ``PlanRefused`` for root without a reason.
+    theirs, and files that only they may read can be read.
     """
     user, reason = _named(part, world) if part.user is not None else _unnamed(world, backend, writes=writes)
     return user, Decision("user", user or _IMAGES_OWN, reason)
 
 
 def _named(part: ContainerLaunch, world: World) -> tuple[str | None, str]:
-    name = world.entry.manifest.name
+    why = part.user_reason or ""
     if part.user == "keep":
-        if not part.user_reason:
-            raise _no_reason(name, "it keeps the image's own user, which is root unless the image says otherwise")
-        return None, part.user_reason
-    uid, _, gid = str(part.user).partition(":")
-    # As numbers: 00 is root as well.
-    numbers = [int(each) for each in (uid, gid) if each]
-    if max(numbers) > _LARGEST:
-        raise PlanRefused(
-            f"{name} cannot run in a container.",
-            cause=f"{part.user} in launch.container.user is no user's number: they end at {_LARGEST}",
-            remedy="correct launch.container.user in the manifest",
-        )
-    user = ":".join(map(str, numbers))
-    if numbers[0] == 0:
-        if not part.user_reason:
-            raise _no_reason(name, "it names root")
-        return user, part.user_reason
-    return user, "the manifest names it" + _whose(world, numbers)
+        return None, f"it is root where the image names nobody: {why}"
+    chosen = parse_user(str(part.user))
+    return str(chosen), why if chosen.is_root else f"the manifest names it{_whose(world, chosen)}{_group(chosen)}"
 
 
-def _whose(world: World, numbers: list[int]) -> str:
+def _whose(world: World, chosen: User) -> str:
     """Whom it gives the container's files and key to, beside whoever starts it."""
-    told = ""
-    if world.namesake and numbers[0] != world.person[0]:
-        told += f"; on this machine that is {world.namesake}, who can read its key and its data"
-    if 0 in numbers[1:]:
-        told += "; its group is root's"
-    return told
+    if not world.number_owner or chosen.user == str(world.person[0]):
+        return ""
+    return f"; on this machine that is {world.number_owner}, who can read its key and its data"
 
 
-def _no_reason(name: str, what: str) -> PlanRefused:
-    return PlanRefused(
-        f"{name} may not run in a container as its manifest wants.",
-        cause=f"{what}, and does not say why",
-        remedy="give launch.container.user_reason in the manifest, or take launch.container.user out of it",
-    )
+def _group(user: User) -> str:
+    """What is to be known of its group: that of root owns more of an image than a user's own does."""
+    if user.in_roots_group:
+        return "; its group is root's"
+    return "" if user.group else "; its group is the image's, or root's where the image knows none"
 
 
 def _unnamed(world: World, backend: Backend, *, writes: bool) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from las_jupyter.core.launch import LaunchSpec, LogRule, RestartRule
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Mode
+from las_jupyter.planning.shared_places import Guarded, Place
 from las_jupyter.policy.rules import PolicyVerdict
 
 if TYPE_CHECKING:
@@ -86,9 +87,11 @@ class World:
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
     are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
     ``secrets_around`` names what of the environment a server is not given. ``spare_user`` a number that nobody has,
-    ``namesake`` whose number the manifest names for its container. ``container_engine`` the setting of that name.
+    ``number_owner`` whose number the manifest names for its container. ``container_engine`` the setting of that name.
     ``keepers`` says for each limit who would keep it for a native server. ``measured`` is what servers used before, by
-    their memory key.
+    their memory key. ``shadows`` are untrusted manifests that ask for the name of the module; ``namesake`` says why it
+    must not be started under that name, for what another manifest left there. ``places`` says where the source of each
+    mount leads to, ``guarded`` what must not be shown.
     """
 
     entry: Entry
@@ -116,7 +119,11 @@ class World:
     person: tuple[int, int] = (0, 0)
     secrets_around: tuple[str, ...] = ()
     spare_user: int = 2_050_000_000
-    namesake: str = ""
+    number_owner: str = ""
     container_engine: str = "auto"
     keepers: dict[str, str] = field(default_factory=dict)
     measured: Measurements = field(default_factory=dict)
+    shadows: tuple[Entry, ...] = ()
+    namesake: str = ""
+    places: dict[str, Place] = field(default_factory=dict)
+    guarded: tuple[Guarded, ...] = ()

@@ -126,7 +126,7 @@ class Attached:
             raise PortTaken(
                 f"Port {port} is not answered by the {self.module} that was attached to, so nothing was sent.",
                 cause=f"{listener(port)} listens there now",
-                remedy=f"%las attach {word(self.module)} --port {port}",
+                remedy=f"%las attach {word(self.module)} --port {port:d}",
             )
 
     def stop(self) -> NoReturn:

@@ -39,7 +39,7 @@ def overview(stack: Stack, prefix: str) -> Any:
 def completion_values(stack: Stack) -> dict[str, Callable[[], list[str]]]:
     """What there is on this machine, for completion."""
     return {
-        "modules": lambda: [row.name for row in stack.rooms.modules()],
+        "modules": lambda: list(dict.fromkeys(row.name for row in stack.rooms.modules())),
         "models": stack.rooms.models,
         "instances": lambda: [snapshot.name for snapshot in stack.snapshots()],
     }

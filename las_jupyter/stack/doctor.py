@@ -150,7 +150,7 @@ def _engines() -> Iterator[Finding]:
 
 
 def _engine(entry: Entry, settings: LoadedSettings) -> Finding | None:
-    name, found = entry.manifest.name, engine_of(entry.manifest, settings)
+    name, found = entry.manifest.name, engine_of(entry, settings)
     if found is None:
         return None
     if isinstance(found, FoundEngine):

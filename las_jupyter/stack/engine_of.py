@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.engines.find import FoundEngine, NoEngine, find_engine
 
 if TYPE_CHECKING:
-    from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.manifests.catalog import Entry
     from las_jupyter.settings.load import LoadedSettings
 
 OWN_ENGINES = ("http-echo",)
@@ -15,15 +16,22 @@ OWN_ENGINES = ("http-echo",)
 
 
 def engine_of(
-    manifest: Manifest, settings: LoadedSettings, *, engine_python: str | None = None
+    entry: Entry, settings: LoadedSettings, *, engine_python: str | None = None
 ) -> FoundEngine | NoEngine | None:
     """
-    What runs ``manifest`` natively; None when it needs no program of others.
+    What runs ``entry`` natively; None when it needs no program of others.
 
-    ``engine_python`` is the user's own word for this start and outranks the settings.
+    ``engine_python`` is the user's own word for this start and outranks the settings. Looking for a program runs it, so
+    for an entry that is not trusted nothing is looked for, whoever asks.
     """
+    manifest = entry.manifest
     native = manifest.launch.native if manifest.launch else None
-    if native is None or not native.needs or native.needs[0] in OWN_ENGINES:
+    if native is None or not native.needs:
+        return None
+    if not entry.trusted:
+        why = f"its program is not looked for: {entry.standing}"
+        return NoEngine(native.needs[0], why, f"read the file, then %las trust {word(entry.path)}")
+    if native.needs[0] in OWN_ENGINES:
         return None
     configured: Any = settings.engines.get(manifest.name)
     python = engine_python or (str(configured.python) if configured and configured.python else None)

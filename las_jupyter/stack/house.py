@@ -74,9 +74,10 @@ class House:
         settings = load_settings()
         engine = container_engine(settings)
         gpu = bool(machine.gpus())
+        catalog = load_catalog(settings)
         return [
-            _module_row(entry, ways(entry, settings, engine, gpu=gpu), gpu=gpu)
-            for entry in load_catalog(settings).entries
+            _module_row(entry, ways(entry, settings, engine, gpu=gpu), gpu=gpu, shadow=catalog.is_shadow(entry))
+            for entry in catalog.entries
         ]
 
     def broken_manifests(self) -> list[str]:
@@ -85,7 +86,7 @@ class House:
     def stranger(self, module: str, port: int | None, *, foreign: bool = False) -> Stranger:
         settings = load_settings()
         ours = _manager(_paths(settings)).claims.taken(but="")
-        return find_stranger(load_catalog(settings).find(module).manifest, port, ours, foreign=foreign)
+        return find_stranger(load_catalog(settings).find(module), port, ours, foreign=foreign)
 
     def models(self) -> list[str]:
         return sorted(NAMED_MODELS)
@@ -113,7 +114,7 @@ def _paths(settings: LoadedSettings) -> StatePaths:
     return default_paths(None if folder is None else str(folder))
 
 
-def _module_row(entry: Entry, here: tuple[str, ...], *, gpu: bool) -> ModuleRow:
+def _module_row(entry: Entry, here: tuple[str, ...], *, gpu: bool, shadow: bool) -> ModuleRow:
     manifest = entry.manifest
     return ModuleRow(
         manifest.name,
@@ -122,14 +123,18 @@ def _module_row(entry: Entry, here: tuple[str, ...], *, gpu: bool) -> ModuleRow:
         manifest.category,
         entry.origin,
         entry.trusted,
-        _in_the_way(entry, gpu=gpu),
+        _in_the_way(entry, gpu=gpu, shadow=shadow),
         manifest.description,
         here,
     )
 
 
-def _in_the_way(entry: Entry, *, gpu: bool) -> str:
-    """What keeps a module from being started at all, or in one of its modes; empty when nothing does."""
+def _in_the_way(entry: Entry, *, gpu: bool, shadow: bool) -> str:
+    """What keeps a module from being started at all, by its name, or in one of its modes; empty when nothing does."""
+    if shadow:
+        name = entry.manifest.name
+        why = f"not by this name, which is another's: {entry.standing}"
+        return f"{why}; %las start {word(entry.path)} --name {word(f'{name}-2')}"
     missing = [entry.manifest.missing(mode) for mode in (Mode.NATIVE, Mode.CONTAINER)]
     if all(missing):
         return f"no: {missing[0]}"

@@ -15,10 +15,10 @@ from las_jupyter.resources.asking import OfUser, ask
 from las_jupyter.resources.ports import listener, listening_pid, listening_uid
 
 if TYPE_CHECKING:
-    from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.manifests.catalog import Entry
 
 _LONGEST = 4096
-"""Letters of an answer: its head and the beginning of its body. What is quadratic takes 16 times as long as in a line."""
+"""Letters of an answer, its head first: what is quadratic takes 16 times as long here as in a line of a log."""
 _UNIT = re.compile(r"/([^/\n]+\.service)$", re.MULTILINE)
 _OF_THE_SYSTEM = re.compile(r"^\d+:[^:\n]*:/system\.slice/(?:[^\n]*/)?([^/\n]+\.service)$", re.MULTILINE)
 _ROOT, _FIRST_PERSON = 0, 1000
@@ -65,27 +65,35 @@ def service_of(uid: int, proc: str = "/proc") -> str | None:
     return None
 
 
-def answers_as(manifest: Manifest, port: int, of_user: OfUser = is_trusted) -> bool:
+def answers_as(entry: Entry, port: int, of_user: OfUser = is_trusted) -> bool:
     """
     Whether what listens on ``port`` says of itself that it is this module. False where no manifest says how.
 
-    A server of a user that ``of_user`` does not want is not asked.
+    A manifest that is not trusted chooses no page to ask somebody else's server for, and a server of a user that
+    ``of_user`` does not want is not asked.
     """
-    identity = manifest.identity
+    identity = entry.manifest.identity if entry.trusted else None
     reply = ask(port, identity.path, of_user) if identity else None
     if identity is None or reply is None:
         return False
     return re.search(identity.pattern, f"{reply.head}\n\n{reply.body}"[:_LONGEST]) is not None
 
 
-def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str], *, foreign: bool = False) -> Stranger:
+def find_stranger(entry: Entry, port: int | None, ours: dict[int, str], *, foreign: bool = False) -> Stranger:
     """
     The server of this module on ``port``, or on the module's own. ``ours`` are the ports that instances have.
 
     Raises ``BadRequest`` when it cannot be told, is something else, is ours or, unless ``foreign``, another user's, who
     is asked nothing then; ``NoSuchInstance`` when nobody listens.
     """
+    manifest = entry.manifest
     name = manifest.name
+    if not entry.trusted:
+        raise BadRequest(
+            f"{name} cannot be attached to.",
+            cause=f"{entry.path} would choose what a server of others is asked, and {entry.standing}",
+            remedy=f"read the file, then %las trust {word(entry.path)}",
+        )
     if manifest.identity is None or not manifest.ports:
         raise BadRequest(
             f"{name} cannot be attached to.",
@@ -114,7 +122,7 @@ def find_stranger(manifest: Manifest, port: int | None, ours: dict[int, str], *,
             details=("--foreign uses it all the same",),
             remedy=f"%las start {word(name)} starts one of your own",
         )
-    if not answers_as(manifest, number, lambda other: other == uid or is_trusted(other)):
+    if not answers_as(entry, number, lambda other: other == uid or is_trusted(other)):
         raise BadRequest(
             f"What listens on 127.0.0.1:{number} does not answer as {name}.",
             cause=f"it is {who}",

@@ -18,21 +18,25 @@ from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.core.surroundings import is_withheld
 from las_jupyter.planning.container_engines import ANY, ORDER
-from las_jupyter.planning.plan import instance_name
+from las_jupyter.planning.plan import instance_name, mount_sources
+from las_jupyter.planning.provenance import what_it_would_find, what_it_would_take
+from las_jupyter.planning.shared_places import check_model
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
 from las_jupyter.policy.load import load_policies
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
 from las_jupyter.resources.accounts import account, number_for
 from las_jupyter.resources.measured import Measured, Measurements, larger, read_measurements
+from las_jupyter.stack.places import guarded_here, look_at
 from las_jupyter.stack.strangers import answers_as
 from las_jupyter.state.paths import check_name
 
 if TYPE_CHECKING:
     from las_jupyter.core.launch import LaunchSpec
     from las_jupyter.core.snapshot import Snapshot
-    from las_jupyter.manifests.catalog import Catalog
+    from las_jupyter.manifests.catalog import Catalog, Entry
     from las_jupyter.manifests.schema import Manifest
+    from las_jupyter.models.reference import ModelReference
     from las_jupyter.resources.gguf_info import GgufFacts
     from las_jupyter.resources.safetensors_info import SafetensorsFacts
     from las_jupyter.runtime.manager import Manager
@@ -59,11 +63,11 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         entry=entry,
         machine=_machine(),
         backends=backends(settings),
-        engine=_engine(manifest, request, settings),
-        model=_counted(_model(manifest, request, settings), policy),
+        engine=_engine(entry, request, settings),
+        model=_counted(_model(entry, request, settings, manager.paths.state_dir), policy),
         ports=owners,
         free_ports=ports.free_ports(_FREE_PORTS, claimed),
-        lookalikes=_lookalikes(request, manifest, owners, claimed),
+        lookalikes=_lookalikes(request, entry, owners, claimed),
         next_ports=ports.next_ports([port for port in defaults if owners[port]], {*claimed, *defaults}),
         kept_ports={port.name: port.host for snapshot, spec in running if snapshot.name == name for port in spec.ports},
         state_dir=manager.paths.state_dir,
@@ -81,10 +85,14 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         person=(os.getuid(), os.getgid()),
         secrets_around=_secrets_around(manifest, request),
         spare_user=number_for(name) if os.getuid() == 0 else 0,
-        namesake=_namesake(manifest),
+        number_owner=_number_owner(manifest),
         container_engine=str(settings.runtime.container_engine),
         measured=_measured(manager.paths.state_dir, running),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
+        shadows=catalog.passed_over(entry),
+        places={source: look_at(source) for source in mount_sources(request)},
+        guarded=guarded_here(manager.paths.state_dir) if request.mounts else (),
+        namesake=_namesake(name, entry, catalog, manager),
     )
 
 
@@ -98,11 +106,25 @@ def _secrets_around(manifest: Manifest, request: StartRequest) -> tuple[str, ...
     )
 
 
-def _namesake(manifest: Manifest) -> str:
+def _number_owner(manifest: Manifest) -> str:
     """Whose number on this machine the manifest wants its container to have."""
     part = manifest.launch.container if manifest.launch else None
     number = (part.user or "" if part else "").partition(":")[0]
     return account(int(number)) if number.isdecimal() else ""
+
+
+def _namesake(name: str, entry: Entry, catalog: Catalog, manager: Manager) -> str:
+    """Why ``entry`` must not be started as ``name``, for what another manifest left there."""
+    data = manager.data_folder(name) is not None
+    if entry.trusted and not data:
+        return ""
+    try:
+        before = manager.spec(name)
+    except LasError:
+        before = None
+    if entry.trusted:
+        return what_it_would_find(entry, before)
+    return what_it_would_take(entry, name, before, data=data, owned=catalog.owns(name))
 
 
 def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) -> Measurements:
@@ -201,10 +223,11 @@ def _reachable(backend: object) -> str:
     return f"{why.reason} ({why.remedy})" if why else ""
 
 
-def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> Engine | None:
+def _engine(entry: Entry, request: StartRequest, settings: LoadedSettings) -> Engine | None:
+    manifest = entry.manifest
     native = manifest.launch.native if manifest.launch else None
-    if native is None or not native.needs:
-        return None
+    if native is None or not native.needs or not entry.trusted:
+        return None  # of what is not trusted the plan says so itself
     program = native.needs[0]
     if program == "http-echo":
         from las_jupyter.engines import http_echo
@@ -213,7 +236,7 @@ def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings)
     from las_jupyter.engines.find import FoundEngine
     from las_jupyter.stack.engine_of import engine_of
 
-    found = engine_of(manifest, settings, engine_python=request.engine_python)
+    found = engine_of(entry, settings, engine_python=request.engine_python)
     if found is None:
         return None
     if isinstance(found, FoundEngine):
@@ -226,13 +249,14 @@ def _engine(manifest: Manifest, request: StartRequest, settings: LoadedSettings)
     return Engine(None, "", found.reason, found.remedy, found.passed_over)
 
 
-def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) -> ModelFile | None:
+def _model(entry: Entry, request: StartRequest, settings: LoadedSettings, state_dir: str) -> ModelFile | None:
+    manifest = entry.manifest
     if manifest.model is None:
         if request.model:
             raise BadRequest(
                 f"{manifest.name} takes no model when it is started.",
                 cause="it loads models by itself" if manifest.category == "runtime" else "it serves none",
-                remedy=f"%las start {word(manifest.name)}",
+                remedy=f"%las start {word(request.module)}",
             )
         return None
     text = request.model or manifest.model.default
@@ -242,12 +266,15 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
         raise PlanRefused(
             f"{manifest.name} needs a model.",
             cause="its manifest names none to take by itself",
-            remedy=f"%las start {word(manifest.name)} --model PATH_OR_NAME",
+            remedy=f"%las start {word(request.module)} --model PATH_OR_NAME",
         )
     from las_jupyter.models.fetch import NeedsDownload, locate
-    from las_jupyter.models.reference import parse
+    from las_jupyter.models.reference import Source
 
-    reference = parse(text)
+    reference = _reference(entry, request)
+    if reference.source is Source.PATH:
+        # Before anything is opened: behind a pipe or a socket somebody may wait.
+        check_model(look_at(reference.path), guarded_here(state_dir))
     found = locate(reference, settings.models.cache_dir)
     if isinstance(found, NeedsDownload):
         return ModelFile(text, found.target, reference.short_name, found.says, found.size)
@@ -255,6 +282,24 @@ def _model(manifest: Manifest, request: StartRequest, settings: LoadedSettings) 
     return ModelFile(
         text, path, reference.short_name, size=found.size, facts=_facts(path), tensors=_tensors(path, manifest)
     )
+
+
+def _reference(entry: Entry, request: StartRequest) -> ModelReference:
+    """What the user typed may be a path; a manifest's default is none, and an untrusted one's is a model of ours."""
+    from las_jupyter.models.named import NAMED_MODELS
+    from las_jupyter.models.reference import parse, parse_remote
+
+    if request.model:
+        return parse(request.model)
+    default = str(entry.manifest.model and entry.manifest.model.default)
+    if not entry.trusted and default not in NAMED_MODELS:
+        # A repository may be one that only this user may read, and its files would be shown to the container.
+        raise PlanRefused(
+            f"{entry.manifest.name} needs a model.",
+            cause=f"its manifest would take {default!r}, and {entry.standing}",
+            remedy=f"%las start {word(request.module)} --model with the one you want",
+        )
+    return parse_remote(default)
 
 
 def _tensors(path: str, manifest: Manifest) -> SafetensorsFacts | None:
@@ -294,12 +339,13 @@ def _facts(path: str) -> GgufFacts | None:
 
 
 def _lookalikes(
-    request: StartRequest, manifest: Manifest, owners: dict[int, str | None], claimed: dict[int, str]
+    request: StartRequest, entry: Entry, owners: dict[int, str | None], claimed: dict[int, str]
 ) -> frozenset[int]:
     """Of the first port's numbers those where this very module answers, and it is none of our instances."""
+    manifest = entry.manifest
     numbers = {request.port or 0, manifest.ports[0].default if manifest.ports else 0}
     taken = [number for number in numbers if owners.get(number) and number not in claimed]
-    return frozenset(number for number in taken if answers_as(manifest, number))
+    return frozenset(number for number in taken if answers_as(entry, number))
 
 
 def _own_ports(name: str, running: tuple[tuple[Any, Any], ...]) -> set[int]:

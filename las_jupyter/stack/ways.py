@@ -39,4 +39,4 @@ def _in_container(entry: Entry, *, gpu: bool) -> bool:
 
 
 def _natively(entry: Entry, settings: LoadedSettings) -> bool:
-    return entry.manifest.missing(Mode.NATIVE) is None and not isinstance(engine_of(entry.manifest, settings), NoEngine)
+    return entry.manifest.missing(Mode.NATIVE) is None and not isinstance(engine_of(entry, settings), NoEngine)

@@ -55,6 +55,7 @@ OURS = {
     "stack/body.py": {"name", "verb.name"},  # the grammar's
     "stack/doctor.py": {"elsewhere"},  # sentences of the same file
     "stack/house.py": {"entry.standing"},  # a sentence of ours
+    "stack/instance.py": {"self.name"},  # of an instance: it passed check_name, and stands in Python here
     "stack/parsing.py": {"near", "self.verb.name", "verb.name", "self.verb.examples[0]", "option.word"},
     "stack/requests.py": {"what", "given.split()", "next(iter(kind)).value"},  # Python, and the person's own words
     "stack/verbs.py": {"name", "', '.join(map(repr, needed or known[:1]))"},  # names of our functions and arguments

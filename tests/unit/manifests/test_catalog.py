@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from las_jupyter.core.errors import PlanRefused, UnknownModule
 from las_jupyter.manifests import versions
 from las_jupyter.manifests.catalog import Catalog, Entry, load_catalog
 from las_jupyter.manifests.load import parse_manifest
+from las_jupyter.manifests.trust import trust
 
 pytest_plugins = ("manifest_files",)
 
@@ -148,3 +150,93 @@ def test_an_order_holds_everything_after_what_it_needs_or_is_refused(needs: dict
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_no_version_and_no_constraint_is_too_strange(version: str, wanted: str):
     assert versions.fits(version, wanted) in (True, False)
+
+
+def entry(
+    name: str, version: str, *, trusted: bool, origin: str = "user", path: str = "/m/x.yaml", needs: str = ""
+) -> Entry:
+    why = "its content is pinned" if trusted else "it is neither bundled nor trusted"
+    manifest = parse_manifest(server(name, version, needs).encode(), "x")
+    return Entry(manifest, origin, Path(path), trusted, why, "sha256:" + "0" * 64)
+
+
+OURS = entry("mine", "1.0", trusted=True, origin="bundled")
+THEIRS = entry("mine", "99", trusted=False, path="/repo/m/x.yaml")
+
+
+@pytest.mark.parametrize("reference", ["mine", "mine@1.0", "mine@>=1", "mine@>=0,<100"])
+def test_a_name_is_of_a_trusted_manifest_whatever_version_another_gives_itself(reference: str) -> None:
+    assert Catalog([OURS, THEIRS]).find(reference) is OURS
+
+
+@pytest.mark.parametrize("reference", ["mine@99", "mine@>2"])
+def test_a_version_that_only_an_untrusted_file_has_is_not_there_and_the_file_is_named(reference: str) -> None:
+    with pytest.raises(UnknownModule) as caught:
+        Catalog([OURS, THEIRS]).find(reference)
+
+    assert caught.value.cause == "there is 1.0; /repo/m/x.yaml says it is 99, and is not trusted"
+
+
+def test_a_name_that_nobody_trusted_has_is_an_untrusted_manifests_own() -> None:
+    assert Catalog([THEIRS]).find("mine") is THEIRS
+
+
+def test_an_untrusted_file_with_a_bundled_name_is_reached_by_its_path(write: Write) -> None:
+    path = write(server("llama.cpp", "99"))
+    shelf = load_catalog()
+
+    assert shelf.find("llama.cpp").origin == "bundled"
+    assert [each.path for each in shelf.passed_over(shelf.find("llama.cpp"))] == [path]
+    assert shelf.find(str(path)).manifest.version == "99"
+    assert shelf.passed_over(shelf.find(str(path))) == ()
+
+
+def test_a_file_that_was_trusted_takes_a_bundled_name(write: Write) -> None:
+    path = write(server("llama.cpp", "99"))
+    trust(path)
+
+    assert load_catalog().find("llama.cpp").path == path
+
+
+def test_a_file_that_changed_since_it_was_trusted_loses_the_name(write: Write) -> None:
+    path = write(server("llama.cpp", "99"))
+    trust(path)
+    path.write_text(server("llama.cpp", "100"))
+
+    assert load_catalog().find("llama.cpp").origin == "bundled"
+
+
+def test_what_a_module_needs_is_a_trusted_one_where_there_is_one() -> None:
+    app = entry("app", "1", trusted=False, needs="mine")
+
+    assert Catalog([app, OURS, THEIRS]).start_order(app)[0] is OURS
+
+
+def test_a_misspelt_name_is_taken_for_a_trusted_one_first() -> None:
+    near = entry("lama.cpp-", "1", trusted=False)
+    shelf = Catalog([*load_catalog().entries, near])
+
+    with pytest.raises(UnknownModule) as caught:
+        shelf.find("lama.cpp")
+
+    assert caught.value.remedy == "did you mean llama.cpp?"
+
+
+ENTRIES = st.lists(
+    st.builds(
+        lambda name, version, sure: entry(name, version, trusted=sure),
+        st.sampled_from(["a", "b"]), st.sampled_from(["0", "1", "1.5", "2rc1", "99", "nonsense"]), st.booleans(),
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@given(ENTRIES, st.sampled_from(["a", "b", "a@>=1", "b@99", "a@<2", "b@nonsense"]))
+def test_no_untrusted_manifest_is_found_by_a_name_that_a_trusted_one_has(entries: list[Entry], reference: str) -> None:
+    shelf = Catalog(entries)
+    try:
+        found = shelf.find(reference)
+    except UnknownModule:
+        return
+
+    assert found.trusted or not any(each.trusted for each in entries if each.manifest.name == found.manifest.name)

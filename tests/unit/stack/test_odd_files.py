@@ -11,7 +11,7 @@ import pytest
 from odd_files import ODD, within
 
 import las_jupyter as las
-from las_jupyter.core.errors import InvalidModel, InvalidSettings, LasError
+from las_jupyter.core.errors import InvalidSettings, LasError, PlanRefused
 from las_jupyter.manifests.catalog import load_catalog
 from las_jupyter.manifests.trust import pins, pins_file, trust
 from las_jupyter.models.cache import recorded_checksum
@@ -117,7 +117,7 @@ def test_an_odd_model_is_one_sentence(odd: Callable[[Path], Path], tmp_path: Pat
 def test_a_model_that_is_no_file_is_refused_by_the_plan(tmp_path: Path, kind: str, name: str) -> None:
     ODD[kind](tmp_path / name)
 
-    with within(5), pytest.raises(InvalidModel):
+    with within(5), pytest.raises(PlanRefused, match="is no model"):
         las.plan("llama.cpp", model=str(tmp_path / name), mode="native")
 
 
