@@ -26,6 +26,7 @@ from las_jupyter.planning.container_engines import engine_decision
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
+from las_jupyter.planning.model_choice import check_model_choice
 from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.room import Values
 from las_jupyter.planning.users import choose_user
@@ -65,6 +66,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         _keepers_decision(limits, world, decisions)
     mounts = _mounts(request, world, mode.mode)
     _model_decision(world, decisions)
+    check_model_choice(request, world)
     measured = check_model_size(world, decisions)
 
     def key(values: Values) -> str:

@@ -17,7 +17,7 @@ from las_jupyter.core.states import Mode
 from las_jupyter.planning.container_engines import ANY, ORDER
 from las_jupyter.planning.plan import instance_name
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
-from las_jupyter.policy.load import load_policies
+from las_jupyter.policy.load import policies_here
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
 from las_jupyter.resources.measured import Measured, Measurements, larger, read_measurements
@@ -27,7 +27,7 @@ from las_jupyter.state.paths import check_name
 if TYPE_CHECKING:
     from las_jupyter.core.launch import LaunchSpec
     from las_jupyter.core.snapshot import Snapshot
-    from las_jupyter.manifests.catalog import Catalog
+    from las_jupyter.manifests.catalog import Catalog, Entry
     from las_jupyter.manifests.schema import Manifest
     from las_jupyter.resources.gguf_info import GgufFacts
     from las_jupyter.resources.safetensors_info import SafetensorsFacts
@@ -48,7 +48,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     name = check_name(instance_name(request, manifest.name))
     claimed = manager.claims.taken(but=name)
     running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
-    policy = _policy(manifest, settings)
+    policy = _policy(entry, settings, catalog)
     defaults = [row.default for row in manifest.ports]
     owners = _ports(request, defaults, _own_ports(name, running), claimed)
     return World(
@@ -90,8 +90,10 @@ def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) 
     return found
 
 
-def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
-    policies = load_policies(settings.policy_file)
+def _policy(entry: Entry, settings: LoadedSettings, catalog: Catalog) -> PolicyVerdict:
+    """A manifest that did not come with us says of itself what it is called and of which category: neither counts."""
+    known = frozenset(each.manifest.name for each in catalog.entries)
+    policies = policies_here(settings.policy_file, known)
     if not policies:
         return PolicyVerdict(reasons={EXPOSE: "no policy allows network exposure"})
     found = machine.gpus()
@@ -101,7 +103,11 @@ def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
         gpu_vram=max((gpu.memory_total for gpu in found), default=0),
         gpu_count=len(found),
     )
-    return judge_policy(policies, hardware, manifest.name, manifest.category)
+    from las_jupyter.manifests.catalog import bundled
+
+    manifest, ours = entry.manifest, entry.origin == "bundled"
+    posing = not ours and manifest.name in {each.manifest.name for each in bundled()}
+    return judge_policy(policies, hardware, manifest.name, manifest.category if ours else "runtime", posing=posing)
 
 
 def _log_rule(settings: LoadedSettings) -> LogRule:

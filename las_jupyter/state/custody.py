@@ -117,6 +117,14 @@ def fault_of(path: str, *, follow: bool = True) -> Fault | None:
     return judge(steps, _me(steps))
 
 
+def judge_for_root(path: str) -> Fault | None:
+    """What keeps ``path`` from being root's alone: a rule of a site binds its writers as well."""
+    try:
+        return judge(steps_to(path), Hands(_ROOT, _ROOT))
+    except OSError as error:
+        return Fault(path, f"it cannot be looked at: {error.strerror}", f"ls -ld {word(path)}")
+
+
 def fault_of_folder_for(path: str) -> Fault | None:
     """The same of the nearest folder above ``path`` that is there: where ``path`` would be made."""
     folder = os.path.dirname(os.path.abspath(path))
