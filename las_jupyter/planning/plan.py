@@ -27,6 +27,7 @@ from las_jupyter.planning.container_engines import engine_decision, warn_reachab
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
+from las_jupyter.planning.model_choice import check_model_choice
 from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.provenance import check_namesake, check_trust, manifest_decision, warn_untrusted
 from las_jupyter.planning.room import Values
@@ -73,6 +74,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     mounts = _mounts(request, world, mode.mode)
     shown = _shown(request, world) if mode.mode is Mode.CONTAINER else ()
     _model_decision(world, decisions)
+    check_model_choice(request, world)
     measured = check_model_size(world, decisions)
 
     def key(values: Values) -> str:

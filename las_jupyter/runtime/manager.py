@@ -51,7 +51,7 @@ from las_jupyter.state.files import read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
 from las_jupyter.state.own_files import forget_files, is_instance_file
-from las_jupyter.state.paths import StatePaths, make_private
+from las_jupyter.state.paths import StatePaths, check_unmoved, make_private
 
 OnChange = Callable[[Snapshot], None]
 _START_LOCK_WAIT = 15.0
@@ -361,7 +361,11 @@ class Manager:
             record_measurement(self.paths.state_dir, spec.memory_key, Measured(found.memory_peak, time.time()))
 
     def log(self, name: str, generation: int | None = None) -> LogReader:
-        """The log of the last start, or of start number ``generation``."""
+        """
+        The log of the last start, or of start number ``generation``.
+
+        Raises ``UnsafeFolder`` when the folder of its logs is a link or somebody else's.
+        """
         path = self.snapshot(name).log_path
         if generation is not None:
             folder = self.paths.logs(name)
@@ -369,6 +373,8 @@ class Manager:
             if not logs:
                 raise NoSuchInstance(f"{name} has no log of start {generation}.", remedy=f"%las events {word(name)}")
             path = logs[-1]  # the same number was given before when the state was lost in between
+        if path:
+            check_unmoved(os.path.dirname(path))
         return LogReader(path, tuple(self.secrets(name).values()))
 
     # ---- waiting and commanding

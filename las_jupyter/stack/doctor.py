@@ -33,6 +33,7 @@ from las_jupyter.stack.engine_of import engine_of
 from las_jupyter.stack.finding import Finding
 from las_jupyter.stack.gpu_plumbing import gpu_plumbing
 from las_jupyter.stack.jupyter_server import data_folders, find_server, installed_here, look_at_server
+from las_jupyter.state.custody import fault_of_folder_for
 from las_jupyter.state.paths import default_paths
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def _catalog() -> Iterator[Finding]:
 def _state_folder() -> Iterator[Finding]:
     folder = Path(default_paths().state_dir)
     yield _room("state folder", folder, "name another in LAS_JUPYTER_STATE_DIR")
+    logs = load_settings().runtime.log_dir
+    if logs is not None:
+        yield _room("log folder", Path(logs), "name another in runtime.log_dir")
 
 
 def _model_folder() -> Iterator[Finding]:
@@ -88,6 +92,9 @@ def _model_folder() -> Iterator[Finding]:
 
 
 def _room(subject: str, folder: Path, elsewhere: str) -> Finding:
+    fault = fault_of_folder_for(str(folder / "any"))
+    if fault is not None:
+        return Finding(subject, False, f"{fault.path}: {fault.why}", f"{fault.remedy}, or {elsewhere}")
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent

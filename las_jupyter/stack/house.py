@@ -8,6 +8,7 @@ running notebook sees the change at the next verb.
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
 
 from las_jupyter.core.advice import word
@@ -21,6 +22,7 @@ from las_jupyter.models.named import NAMED_MODELS
 from las_jupyter.models.reference import parse
 from las_jupyter.planning.compare import side, side_by_side
 from las_jupyter.planning.plan import decide
+from las_jupyter.policy.load import SITE_FILE
 from las_jupyter.resources import machine
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
@@ -94,8 +96,9 @@ class House:
     def settings(self) -> list[SettingRow]:
         return [SettingRow(key, str(value), source) for key, value, source in load_settings().explain()]
 
-    def ignored_settings(self) -> list[str]:
-        return [each.text for each in load_settings().ignored]
+    def settings_notes(self) -> list[str]:
+        site = [f"{SITE_FILE} holds for everybody on this machine"] if os.path.lexists(SITE_FILE) else []
+        return [*(each.text for each in load_settings().ignored), *site]
 
     def trust(self, path: str) -> str:
         return trust_project(path) if path.endswith(".toml") else trust(path)

@@ -128,8 +128,8 @@ class Rooms(Protocol):
     def settings(self) -> list[SettingRow]:
         """Every setting."""
 
-    def ignored_settings(self) -> list[str]:
-        """A sentence for each file of settings that does not count, or not all of it."""
+    def settings_notes(self) -> list[str]:
+        """A sentence for each file that does not count, or not all of it, and for one that holds for everybody."""
 
     def trust(self, path: str) -> str:
         """Pin a manifest or a project's settings; the sentence that says what was done."""

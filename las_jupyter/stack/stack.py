@@ -274,7 +274,7 @@ class Stack:
                 cause=f"the groups are {', '.join(sorted({row.key.split('.')[0] for row in rows}))}",
                 remedy=f"%las config {word(near)}" if near else "%las config",
             )
-        return settings_table(kept, notes=tuple(self.rooms.ignored_settings()))
+        return settings_table(kept, notes=tuple(self.rooms.settings_notes()))
 
     def doctor(self) -> Any:
         """What this machine offers and lacks, with the cure for each lack."""

@@ -22,7 +22,7 @@ from las_jupyter.planning.plan import instance_name, mount_sources
 from las_jupyter.planning.provenance import what_it_would_find, what_it_would_take
 from las_jupyter.planning.shared_places import check_model
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
-from las_jupyter.policy.load import load_policies
+from las_jupyter.policy.load import policies_here
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
 from las_jupyter.resources.accounts import account, number_for
@@ -56,7 +56,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     name = check_name(instance_name(request, manifest.name))
     claimed = manager.claims.taken(but=name)
     running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
-    policy = _policy(manifest, settings)
+    policy = _policy(entry, settings, catalog)
     defaults = [row.default for row in manifest.ports]
     owners = _ports(request, defaults, _own_ports(name, running), claimed)
     return World(
@@ -136,8 +136,10 @@ def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) 
     return found
 
 
-def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
-    policies = load_policies(settings.policy_file)
+def _policy(entry: Entry, settings: LoadedSettings, catalog: Catalog) -> PolicyVerdict:
+    """A manifest that did not come with us says of itself what it is called and of which category: neither counts."""
+    known = frozenset(each.manifest.name for each in catalog.entries)
+    policies = policies_here(settings.policy_file, known)
     if not policies:
         return PolicyVerdict(reasons={EXPOSE: "no policy allows network exposure"})
     found = machine.gpus()
@@ -147,7 +149,11 @@ def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
         gpu_vram=max((gpu.memory_total for gpu in found), default=0),
         gpu_count=len(found),
     )
-    return judge_policy(policies, hardware, manifest.name, manifest.category)
+    from las_jupyter.manifests.catalog import bundled
+
+    manifest, ours = entry.manifest, entry.origin == "bundled"
+    posing = not ours and manifest.name in {each.manifest.name for each in bundled()}
+    return judge_policy(policies, hardware, manifest.name, manifest.category if ours else "runtime", posing=posing)
 
 
 def _log_rule(settings: LoadedSettings) -> LogRule:

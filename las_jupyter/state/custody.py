@@ -102,15 +102,27 @@ def _close(step: Step, writers: str, hands: Hands) -> str:
 # ---- asking the machine
 
 
-def fault_of(path: str) -> Fault | None:
-    """What keeps ``path`` from deciding for us; None when nothing does, or when it is not there."""
+def fault_of(path: str, *, follow: bool = True) -> Fault | None:
+    """
+    What keeps ``path`` from deciding for us; None when nothing does, or when it is not there.
+
+    Without ``follow`` a link at its end is judged itself, and not what it leads to.
+    """
     try:
-        steps = steps_to(path)
+        steps = steps_to(path, follow=follow)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return Fault(path, f"it cannot be looked at: {error.strerror}", f"ls -ld {word(path)}")
     return judge(steps, _me(steps))
+
+
+def judge_for_root(path: str) -> Fault | None:
+    """What keeps ``path`` from being root's alone: a rule of a site binds its writers as well."""
+    try:
+        return judge(steps_to(path), Hands(_ROOT, _ROOT))
+    except OSError as error:
+        return Fault(path, f"it cannot be looked at: {error.strerror}", f"ls -ld {word(path)}")
 
 
 def fault_of_folder_for(path: str) -> Fault | None:
@@ -123,7 +135,7 @@ def fault_of_folder_for(path: str) -> Fault | None:
     return judge((*steps, steps[-1]._replace(uid=os.geteuid(), mode=stat.S_IFDIR | 0o700)), _me(steps))
 
 
-def steps_to(path: str) -> tuple[Step, ...]:
+def steps_to(path: str, *, follow: bool = True) -> tuple[Step, ...]:
     """All that is gone through to reach ``path``, links and what they name included. Raises ``OSError``."""
     steps: list[Step] = []
     at, left = _begin(os.path.join(os.getcwd(), path), steps)
@@ -137,7 +149,7 @@ def steps_to(path: str) -> tuple[Step, ...]:
         here = os.path.join(at, name)
         found = _look(here)
         steps.append(found)
-        if not stat.S_ISLNK(found.mode):
+        if not stat.S_ISLNK(found.mode) or not (follow or left):
             at = here
             continue
         links += 1

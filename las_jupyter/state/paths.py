@@ -126,17 +126,27 @@ def make_private(folder: str, setting: str = "LAS_JUPYTER_STATE_DIR") -> None:
         make_folders(folder)
     except OSError as error:
         raise UnsafeFolder(
-            f"{folder} cannot be made to keep state in.",
-            cause=os.strerror(error.errno or 0),
+            f"{folder} cannot be made.",
+            cause=f"{os.strerror(error.errno or 0)} ({folder})",
             remedy=f"name another folder with {setting}",
         ) from error
     fault = fault_of(folder) or _of_itself(folder)
     if fault is not None:
         raise UnsafeFolder(
-            f"{folder} is not safe to keep state in.",
+            f"{folder} is not safe to keep anything in.",
             cause=f"{fault.path}: {fault.why}" if fault.path != folder else fault.why,
             remedy=f"{_cure(folder, fault)}, or name another folder with {setting}",
         )
+
+
+def check_unmoved(folder: str) -> None:
+    """Raise ``UnsafeFolder`` when a folder of ours is a link now, or somebody else's."""
+    try:
+        fault = _of_itself(folder)
+    except OSError:
+        return  # what is not there holds nothing
+    if fault is not None:
+        raise UnsafeFolder(f"What lies in {folder} is not believed.", cause=fault.why, remedy=fault.remedy)
 
 
 def _cure(folder: str, fault: Fault) -> str:

@@ -307,7 +307,6 @@ class Supervisor:
     def _launch_onto_log(self, generation: int, now: float) -> Running:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         try:
-            os.makedirs(self.paths.logs(self.spec.name), mode=0o700, exist_ok=True)
             path, fd = self.store.open(generation, stamp)
             if fd < 0 and self.spec.mode is not Mode.CONTAINER:
                 self.pump = self._make_pump(path)
