@@ -25,6 +25,7 @@ from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import Collector, Sink
 from las_jupyter.backends.oci_pull import pull
 from las_jupyter.backends.oci_running import OciRunning, is_of_container
+from las_jupyter.backends.oci_seen import remember
 from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
@@ -125,6 +126,7 @@ class OciBackend:
             if spec.container.pull == "never":
                 raise _no_image(spec, engine.name, reference, "and it is not to be fetched")
             found = self._pulled(engine, spec, reference, files)
+        remember(files.state_dir, reference, found.name)
         native = engine.architecture()
         if found.architecture and native and found.architecture != native:
             raise LaunchFailed(

@@ -47,13 +47,15 @@ class House:
     def plan(self, request: StartRequest) -> StartPlan:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
-        return with_image(decide(request, world))
+        return with_image(decide(request, world), world.state_dir)
 
     def compare(self, request: StartRequest) -> Comparison:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
         sides = (side(request, world, mode) for mode in Mode)
-        told = tuple(each._replace(plan=with_image(each.plan)) if each.plan else each for each in sides)
+        told = tuple(
+            each._replace(plan=with_image(each.plan, world.state_dir)) if each.plan else each for each in sides
+        )
         return side_by_side(request, world.entry.manifest.name, told, world.keepers)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
