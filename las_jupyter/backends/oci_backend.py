@@ -163,12 +163,15 @@ def _started(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: s
     not see this one on it yet.
     """
     for last in (False, False, True):
-        container = _create(engine, spec, options, folder)
+        container = ""
         try:
+            container = _create(engine, spec, options, folder)
             engine.start(container)
         except BaseException as error:
-            _remove_quietly(engine, container)
-            if last or not (isinstance(error, EngineError) and _NO_NETWORK.search(str(error))):
+            again = not last and isinstance(error, EngineError) and _NO_NETWORK.search(str(error))
+            if container:
+                _remove_quietly(engine, container, tidy=not again)
+            if not again:
                 raise
         else:
             return container
@@ -258,9 +261,11 @@ def _last_words(engine: Engine, container: str) -> str:
         time.sleep(0.02)
 
 
-def _remove_quietly(engine: Engine, container: str) -> None:
+def _remove_quietly(engine: Engine, container: str, *, tidy: bool = True) -> None:
     try:
         engine.remove(container)
+        if tidy:
+            engine.tidy()
     except EngineError:
         pass  # the error that brought us here is the one to tell
 
