@@ -185,6 +185,9 @@ class Engine(Protocol):
     def remove(self, container: str) -> None:
         """Remove it with its anonymous volumes. One that is gone is no error."""
 
+    def tidy(self) -> None:
+        """Remove what containers share, if none is left that does. Returns at once."""
+
     def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
         """Run a command in it and return its exit code. Raises ``TimeoutError``."""
 

@@ -25,6 +25,7 @@ from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import Collector, Sink
 from las_jupyter.backends.oci_pull import pull
 from las_jupyter.backends.oci_running import OciRunning, is_of_container
+from las_jupyter.backends.oci_seen import remember
 from las_jupyter.core.advice import word
 from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
@@ -126,6 +127,7 @@ class OciBackend:
             if spec.container.pull == "never":
                 raise _no_image(spec, engine.name, reference, "and it is not to be fetched")
             found = self._pulled(engine, spec, reference, files)
+        remember(files.state_dir, reference, found.name)
         native = engine.architecture()
         if found.architecture and native and found.architecture != native:
             raise LaunchFailed(
@@ -162,12 +164,15 @@ def _started(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: s
     not see this one on it yet.
     """
     for last in (False, False, True):
-        container = _create(engine, spec, options, folder)
+        container = ""
         try:
+            container = _create(engine, spec, options, folder)
             engine.start(container)
         except BaseException as error:
-            _remove_quietly(engine, container)
-            if last or not (isinstance(error, EngineError) and _NO_NETWORK.search(str(error))):
+            again = not last and isinstance(error, EngineError) and _NO_NETWORK.search(str(error))
+            if container:
+                _remove_quietly(engine, container, tidy=not again)
+            if not again:
                 raise
         else:
             return container
@@ -257,9 +262,11 @@ def _last_words(engine: Engine, container: str) -> str:
         time.sleep(0.02)
 
 
-def _remove_quietly(engine: Engine, container: str) -> None:
+def _remove_quietly(engine: Engine, container: str, *, tidy: bool = True) -> None:
     try:
         engine.remove(container)
+        if tidy:
+            engine.tidy()
     except EngineError:
         pass  # the error that brought us here is the one to tell
 

@@ -169,6 +169,7 @@ class OciRunning:
         if self._exit is not None:
             try:
                 self._engine.remove(self._facts.id)
+                self._engine.tidy()
             except EngineError:
                 pass  # its labels tell the next start that it is ours
 

@@ -217,6 +217,9 @@ class PodmanEngine:
             if not any(word in str(error).lower() for word in _GONE):
                 raise
 
+    def tidy(self) -> None:
+        """Its containers share nothing."""
+
     def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
         try:
             done = subprocess.run(

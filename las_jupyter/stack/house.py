@@ -51,14 +51,15 @@ class House:
     def plan(self, request: StartRequest) -> StartPlan:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
-        return _told(with_image(decide(request, world)), settings)
+        return _told(with_image(decide(request, world), world.state_dir), settings)
 
     def compare(self, request: StartRequest) -> Comparison:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
         sides = (side(request, world, mode) for mode in Mode)
         told = tuple(
-            each._replace(plan=_told(with_image(each.plan), settings)) if each.plan else each for each in sides
+            each._replace(plan=_told(with_image(each.plan, world.state_dir), settings)) if each.plan else each
+            for each in sides
         )
         return side_by_side(request, world.entry.manifest.name, told, world.keepers)
 

@@ -24,7 +24,7 @@ from las_jupyter.resources.accounts import number_for
 
 ENGINES = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
 pytest_plugins = ("servers",)
-LLAMA_IMAGE = "ghcr.io/ggml-org/llama.cpp:server"
+LLAMA_IMAGE = "ghcr.io/ggml-org/llama.cpp:server-b11347"
 
 Launch = Callable[..., OciRunning]
 

@@ -137,19 +137,20 @@ def test_another_container_does_not_reach_it(engine: str, serve: Serve, tmp_path
 @ONLY_DOCKER
 def test_its_network_goes_with_the_last_container_and_no_earlier(serve: Serve, engine: str) -> None:
     name = f"las-{os.getuid()}"
+    eventually(network_is_gone, "earlier ones are gone")
     first, second = serve("exec sleep 300"), serve("exec sleep 300")
     owner = ask("docker", "network", "inspect", "--format", '{{index .Labels "las.owner"}}', name)
 
     end(first)
-    there = ask("docker", "network", "ls", "--quiet", "--filter", f"name=^{name}$")
+    there = not network_is_gone()
     end(second)
 
     assert owner == str(os.getuid())
     assert there
-    assert not ask("docker", "network", "ls", "--quiet", "--filter", f"name=^{name}$")
+    eventually(network_is_gone, "the network is gone")
     if os.geteuid() == 0:
-        left = subprocess.run(["iptables", "-t", "mangle", "-S"], capture_output=True, text=True, check=True).stdout
-        assert name not in left
+        rules = ["iptables", "-t", "mangle", "-S"]
+        eventually(lambda: name not in subprocess.check_output(rules, text=True), "its rules are gone")
 
 
 @ONLY_DOCKER
@@ -175,7 +176,11 @@ def test_a_network_that_a_killed_supervisor_left_goes_with_the_next_end(serve: S
 
     end(serve("exec sleep 300"))
 
-    assert not ask("docker", "network", "ls", "--quiet", "--filter", f"name=^las-{os.getuid()}$")
+    eventually(network_is_gone, "the network is gone")
+
+
+def network_is_gone() -> bool:
+    return not ask("docker", "network", "ls", "--quiet", "--filter", f"name=^las-{os.getuid()}$")
 
 
 def test_a_container_reaches_what_is_outside(serve: Serve, tmp_path: Path) -> None:
