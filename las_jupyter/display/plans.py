@@ -45,11 +45,11 @@ def plan_text(plan: StartPlan, say: Say = str) -> str:
     if plan.decisions:
         lines.append("Decisions")
     for decision in plan.decisions:
-        lines.append(f"  {decision.subject:<10} {decision.choice}: {one_line(decision.reason)}")
-        lines += [f"  {'':<10}   not {other}: {one_line(why)}" for other, why in decision.passed_over.items()]
+        lines.append(f"  {decision.subject:<10} {one_line(decision.choice)}: {one_line(decision.reason)}")
+        lines += [f"  {'':<10}   not {one_line(other)}: {one_line(why)}" for other, why in decision.passed_over.items()]
     lines += [f"Would fetch first: {text}" for text in plan.downloads]
     lines += [f"Would start first: {name}" for name in plan.requires]
-    lines += [f"Warning: {say(text)}" for text in plan.warnings]
+    lines += [f"Warning: {one_line(say(text))}" for text in plan.warnings]
     lines += [say(text) for text in (other_mode(plan),) if text]
     return plain("\n".join(lines))
 
@@ -100,11 +100,11 @@ def plan_html(plan: StartPlan) -> str:
     ]
     parts += [html.tag("div", f"Would fetch first: {text}") for text in plan.downloads]
     parts += [html.tag("div", f"Would start first: {name}") for name in plan.requires]
-    parts += [html.tag("div", html.coloured("unhealthy", "▲ "), text) for text in plan.warnings]
+    parts += [html.tag("div", html.coloured("unhealthy", "▲ "), one_line(text)) for text in plan.warnings]
     parts += [html.tag("div", text, style="color:#616161") for text in (other_mode(plan),) if text]
     return html.tag("div", *parts, class_="las-plan")
 
 
 def _decision(decision: Decision) -> tuple[str, ...]:
     others = "; ".join(f"{other}: {why}" for other, why in decision.passed_over.items())
-    return decision.subject, decision.choice, one_line(decision.reason), one_line(others)
+    return decision.subject, one_line(decision.choice), one_line(decision.reason), one_line(others)

@@ -41,6 +41,11 @@ class Entry(NamedTuple):
     changes: tuple[str, ...] = ()
 
     @property
+    def how_to_trust(self) -> str:
+        """The advice that lets it run natively, with its whole path: that is no option, and the same everywhere."""
+        return f"read the file, then %las trust {word(self.path.absolute())}"
+
+    @property
     def provenance(self) -> Provenance:
         """What of this travels with a plan and its instance."""
         sure = Trust.BUNDLED if self.origin == "bundled" else Trust.TRUSTED

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from las_jupyter.core.advice import word
 from las_jupyter.core.errors import NotTrusted, PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec, Provenance
 from las_jupyter.core.states import Trust
@@ -28,14 +27,14 @@ def check_trust(entry: Entry) -> None:
         raise NotTrusted(
             f"{entry.manifest.name} from {entry.path} may not run natively.",
             cause=entry.standing,
-            remedy=f"read the file, then %las trust {word(entry.path)}",
+            remedy=entry.how_to_trust,
         )
 
 
 def check_namesake(world: World, name: str) -> None:
     """Raise ``PlanRefused`` when one would inherit from the other what an untrusted manifest must not have or give."""
     if world.namesake:
-        cure = "" if world.entry.trusted else f", or read the file, then %las trust {word(world.entry.path)}"
+        cure = "" if world.entry.trusted else f", or {world.entry.how_to_trust}"
         raise PlanRefused(
             f"{world.entry.manifest.name} from {world.entry.path} is not started as {name}.",
             cause=world.namesake,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from las_jupyter.core.advice import word
 from las_jupyter.engines.find import FoundEngine, NoEngine, find_engine
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def engine_of(
         return None
     if not entry.trusted:
         why = f"its program is not looked for: {entry.standing}"
-        return NoEngine(native.needs[0], why, f"read the file, then %las trust {word(entry.path)}")
+        return NoEngine(native.needs[0], why, entry.how_to_trust)
     if native.needs[0] in OWN_ENGINES:
         return None
     configured: Any = settings.engines.get(manifest.name)

@@ -138,12 +138,12 @@ def _in_the_way(entry: Entry, *, gpu: bool, shadow: bool) -> str:
     if shadow:
         name = entry.manifest.name
         why = f"not by this name, which is another's: {entry.standing}"
-        return f"{why}; %las start {word(entry.path)} --name {word(f'{name}-2')}"
+        return f"{why}; %las start {word(entry.path.absolute())} --name {word(f'{name}-2')}"
     missing = [entry.manifest.missing(mode) for mode in (Mode.NATIVE, Mode.CONTAINER)]
     if all(missing):
         return f"no: {missing[0]}"
     if lower.needs(entry.manifest).gpu and not gpu:
         return "no: it needs a GPU, and none answers here"
     if not entry.trusted and missing[0] is None:
-        return f"not natively: {entry.standing}; %las trust {word(entry.path)}"
+        return f"not natively: {entry.standing}; %las trust {word(entry.path.absolute())}"
     return ""

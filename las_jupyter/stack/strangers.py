@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, NoSuchInstance
 from las_jupyter.core.launch import HttpProbe
 from las_jupyter.manifests import lower
@@ -92,7 +91,7 @@ def find_stranger(entry: Entry, port: int | None, ours: dict[int, str], *, forei
         raise BadRequest(
             f"{name} cannot be attached to.",
             cause=f"{entry.path} would choose what a server of others is asked, and {entry.standing}",
-            remedy=f"read the file, then %las trust {word(entry.path)}",
+            remedy=entry.how_to_trust,
         )
     if manifest.identity is None or not manifest.ports:
         raise BadRequest(

