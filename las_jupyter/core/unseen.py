@@ -6,6 +6,7 @@ Whoever shows or advises what a stranger wrote, or looks for a secret in it, ask
 
 from __future__ import annotations
 
+import functools
 import re
 
 FORMATS = (
@@ -22,19 +23,42 @@ JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 """Of ``FORMATS`` those that only choose how their neighbours are drawn: the letters of Persian, families of emoji."""
 
 _CONTROLS = "\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f"
-_CLASS = _CONTROLS + "".join(f"{chr(first)}-{chr(last)}" for first, last in FORMATS)
 _ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x9b[0-?]*[ -/]*[@-~]"
-_UNSEEN = re.compile(f"{_ESCAPES}|[\r{_CLASS}]")
-_UNSEEN_BUT_JOINERS = re.compile(f"{_ESCAPES}|(?![{JOINERS}])[\r{_CLASS}]")
-_FORMATS = re.compile(f"[\x80-\x9f\u2028\u2029{_CLASS[len(_CONTROLS) :]}]")
-_LINE_ENDS = re.compile(f"[{LINE_ENDS}]")
+
+
+def _formats() -> str:
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in FORMATS)
+
+
+# Patterns are made when they are first needed: every supervisor loads this, and most see none of these letters.
+
+
+@functools.cache
+def _unseen(*, joiners: bool) -> re.Pattern[str]:
+    left_alone = f"(?![{JOINERS}])" if joiners else ""
+    return re.compile(f"{_ESCAPES}|{left_alone}[\r{_CONTROLS}{_formats()}]")
+
+
+@functools.cache
+def _letters() -> re.Pattern[str]:
+    return re.compile(f"[\x80-\x9f\u2028\u2029{_formats()}]")
+
+
+@functools.cache
+def _line_ends() -> re.Pattern[str]:
+    return re.compile(f"[{LINE_ENDS}]")
+
+
+def has_unseen(text: str) -> bool:
+    """Whether there is a letter that cannot be seen in ``text``; of controls only those above ASCII count."""
+    return _letters().search(text) is not None
 
 
 def seen(text: str, *, joiners: bool = False) -> str:
     """``text`` without what cannot be seen or moves what can; tabs and ``\\n`` stay, other line ends become spaces."""
     if text.isascii() and text.isprintable():
         return text
-    return (_UNSEEN_BUT_JOINERS if joiners else _UNSEEN).sub("", _LINE_ENDS.sub(" ", text))
+    return _unseen(joiners=joiners).sub("", _line_ends().sub(" ", text))
 
 
 def in_line(text: str) -> str:
@@ -44,7 +68,7 @@ def in_line(text: str) -> str:
 
 def escaped(json_text: str) -> str:
     """JSON that says the same, with what cannot be seen in JSON's own escapes."""
-    return json_text if json_text.isascii() else _FORMATS.sub(lambda found: _escape(found[0]), json_text)
+    return json_text if json_text.isascii() else _letters().sub(lambda found: _escape(found[0]), json_text)
 
 
 def _escape(letter: str) -> str:
