@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import NotTrusted, PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec, Provenance
 from las_jupyter.core.states import Trust

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, NoSuchInstance
 from las_jupyter.core.launch import HttpProbe
 from las_jupyter.manifests import lower
