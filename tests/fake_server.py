@@ -13,7 +13,10 @@ flood=BYTES     write that much in 100-byte lines     raw=HEX         write thes
 last_words      60 KB and _exit(3) at once            memory=MB       hold that much memory
 env=FILE        write the environment into FILE       title           overwrite command line and environment
 beat=FILE       append one byte to FILE every 20 ms   endless         answer with a body that never ends
-metrics=FILE    answer /metrics with what is in FILE
+metrics=FILE    answer /metrics with what is in FILE  host=ADDRESS    listen there and not on 127.0.0.1
+leaves_port=FILE  stop listening once FILE exists     gets=FILE       append what it is asked to FILE
+also=ADDRESS:N  listen there, too                     also_in=child   in a child process
+also_after=FILE once FILE exists                      drops=UID       go on as that user
 quiet           do not write 'up' when there is no port
 busy            use CPU without end
 """
@@ -87,6 +90,9 @@ def answer(connection: socket.socket) -> None:
     connection.settimeout(2)
     try:
         request = connection.recv(4096)
+        if "gets" in words:
+            with open(words["gets"], "ab") as file:
+                file.write(request)
         if request.startswith(b"GET /metrics "):
             with open(words["metrics"], "rb") as page:
                 connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + page.read())
@@ -110,7 +116,29 @@ def answer(connection: socket.socket) -> None:
     connection.close()
 
 
+def serve_on(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((host, port))
+    made.listen(64)
+    return made
+
+
+def listen_also() -> None:
+    host, _, port = words.pop("also").rpartition(":")
+    if words.get("also_in") == "child" and os.fork():
+        return
+    held.append(serve_on(host, int(port)))
+    if words.get("also_in") == "child":
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        while True:
+            time.sleep(1)
+
+
 held = []
+if "drops" in words:
+    os.setgid(int(words["drops"]))
+    os.setuid(int(words["drops"]))
 if "env" in words:
     with open(words["env"], "w") as file:
         file.write("\n".join(f"{key}={value}" for key, value in sorted(os.environ.items())))
@@ -156,15 +184,17 @@ if "dies" in words:
 
 listening = None
 if "port" in words:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", int(words["port"])))
-    listening.listen(64)
+    listening = serve_on(words.get("host", "127.0.0.1"), int(words["port"]))
     listening.settimeout(0.02)
 if "port" not in words and "quiet" not in words:
     out(b"up\n")
 
 while True:
+    if "also" in words and ("also_after" not in words or os.path.exists(words["also_after"])):
+        listen_also()
+    if listening is not None and "leaves_port" in words and os.path.exists(words["leaves_port"]):
+        listening.close()
+        listening = None
     if listening is not None:
         try:
             answer(listening.accept()[0])

@@ -88,6 +88,15 @@ class Registry:
         """The image by its digest."""
         return f"127.0.0.1:{self._server.server_port}/las/busybox@{self.digest}"
 
+    def change(self) -> None:
+        """Give the tag to another image, as whoever pushes does."""
+        manifest = json.loads(self.manifest)
+        config = json.loads(self.blobs[manifest["config"]["digest"]])
+        config["config"]["Env"].append("PUSHED=again")
+        manifest["config"] = self._blob(_CONFIG, json.dumps(config).encode())
+        self.manifest = json.dumps(manifest).encode()
+        self.digest = _digest(self.manifest)
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

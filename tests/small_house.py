@@ -61,6 +61,7 @@ class SmallManager:
         self.written: list[str] = ["one", "two \x1b[31mred\x1b[0m", "three <script>"]
         self.on_wait: Callable[[str], None] = self.become_ready
         self.data: dict[str, str] = {}
+        self.stays: tuple[str, ...] = ()
         self.calls: list[tuple[str, Any]] = []
 
     def become_ready(self, name: str) -> None:
@@ -97,6 +98,9 @@ class SmallManager:
     def secrets(self, name: str) -> dict[str, str]:
         return self.keys.get(name, {})
 
+    def check_answerer(self, name: str, port: int, client: int = 0) -> None:
+        """There are no ports: whoever is asked for is who answers."""
+
     def wait_ready(self, name: str, *, timeout: float | None = None, on_change: Any = None) -> Snapshot:
         self.calls.append(("wait_ready", timeout))
         if on_change is not None:
@@ -117,11 +121,12 @@ class SmallManager:
         self.known[name] = before._replace(state=ProcessState.STARTING, generation=before.generation + 1)
         return self.known[name]
 
-    def remove(self, name: str, *, data: bool = False) -> None:
+    def remove(self, name: str, *, data: bool = False) -> tuple[str, ...]:
         if self.snapshot(name).state.alive:
             raise InstanceConflict(f"{name} runs.", remedy=f"%las stop {name}")
         del self.known[name]
         self.keys.pop(name, None)
+        return self.stays
 
     def events(self, name: str) -> tuple[EventRecord, ...]:
         return (
@@ -198,6 +203,9 @@ class SmallHouse:
 
     def settings(self) -> list[SettingRow]:
         return [SettingRow("runtime.default_mode", "native", "default"), SettingRow("logs.keep", "10", "las.toml")]
+
+    def settings_notes(self) -> list[str]:
+        return []
 
     def trust(self, path: str) -> str:
         return f"{path} is trusted."

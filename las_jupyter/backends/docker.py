@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from docker.context import ContextAPI
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 from docker.utils import kwargs_from_env
 
+from las_jupyter.backends.docker_network import can_close, drop_network, ensure_network, must_close
 from las_jupyter.backends.oci import (
     ContainerFacts,
     CreateOptions,
@@ -112,6 +114,34 @@ class DockerEngine:
         with self._api() as api:
             return bool(api.info().get("MemoryLimit", True))
 
+    def why_reachable(self) -> Unavailable | None:
+        """Docker before 28 has to be closed by root; without root it keeps its network apart from the machine's."""
+        if self._is_apart():
+            return None
+        with self._api(_QUICK) as api:
+            if not must_close(api) or can_close(api, self.endpoint):
+                return None
+            version = str(api.version().get("Version", "")).partition("+")[0]
+        return Unavailable(
+            f"Docker {version} passes on what a machine that routes to its containers' network sends to their ports",
+            "take Docker 28 or newer, or Podman: runtime.container_engine",
+        )
+
+    def _is_apart(self) -> bool:
+        """Whether its socket is a person's: root's engine works without root then, or in a machine of its own."""
+        try:
+            return os.stat(self.endpoint.removeprefix("unix://")).st_uid != 0
+        except OSError:
+            return False
+
+    def maps_users(self) -> bool:
+        """Whether the daemon gives its containers a namespace of users."""
+        try:
+            with self._api(_QUICK) as api:
+                return any("name=userns" in each for each in api.info().get("SecurityOptions") or ())
+        except EngineError:
+            return False
+
     def image(self, reference: str) -> ImageFacts | None:
         with self._api() as api:
             try:
@@ -165,7 +195,7 @@ class DockerEngine:
         bound = _LOG_BOUND if version >= _ROTATES_WELL else {}
         return dict(
             api.create_host_config(
-                network_mode="bridge",
+                network_mode=ensure_network(api),
                 port_bindings={port.inner: (options.address, port.host) for port in options.ports},
                 mounts=[
                     Mount(mount.target, mount.source, "bind", read_only=not mount.writable) for mount in options.mounts
@@ -211,6 +241,17 @@ class DockerEngine:
             except errors.NotFound:
                 return
 
+    def tidy(self) -> None:
+        """Remove the network if nobody is on it, beside whoever asks: it takes Docker a fifth of a second."""
+        threading.Thread(target=self._drop_network, name="network").start()  # whose end the process waits for
+
+    def _drop_network(self) -> None:
+        try:
+            with self._api() as api:
+                drop_network(api)
+        except EngineError:
+            pass  # the next end removes it
+
     def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
         # Attached, the client waits for the end without a bound; detached, we ask.
         deadline = time.monotonic() + timeout
@@ -254,6 +295,11 @@ class DockerBackend(OciBackend):
         except OSError:
             return False
         return owner == os.geteuid() != 0
+
+    @property
+    def maps_users(self) -> bool:
+        """Whether numbers inside are others outside (``userns-remap``); asked where root would lend them its own."""
+        return os.geteuid() == 0 and self.engine().maps_users()
 
 
 def current_endpoint() -> str:

@@ -2,8 +2,8 @@
 A backend that runs nothing and keeps every promise: for tests of whatever stands above backends.
 
 What a fake module does is said by the words of its argv: ``says:TEXT``, ``ends:CODE``, ``deaf`` (no signal ends it),
-``leaves:N`` (N processes outlive its main one), ``counts`` (a second stop signal makes it end with 99), ``missing``
-(there is no such program). Without words it idles until it is asked to stop.
+``leaves:N`` (N processes outlive its main one), ``opens:PORT`` (to the network), ``counts`` (a second stop signal
+makes it end with 99), ``missing`` (there is no such program). Without words it idles until it is asked to stop.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import os
 import threading
 import time
 
-from las_jupyter.core.backend import ExitStatus, InstanceRef, StartFiles, Unavailable
+from las_jupyter.core.backend import ExitStatus, InstanceRef, OpenListener, StartFiles, Unavailable
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import Health, Leftover, Usage
+from las_jupyter.limits import sockets
 
 _PROBES = {"true": 0, "false": 1}
 _TIMED_OUT = 124
@@ -165,7 +166,15 @@ class FakeRunning:
         return 0
 
     def owns_listener(self, port: int) -> bool | None:
-        return None
+        return self.owns_connection(port, 0)
+
+    def owns_connection(self, port: int, client: int) -> bool | None:
+        """What is pretended has no sockets: whoever answers is somebody else."""
+        return None if sockets.answering(port, client) is None else False
+
+    def open_listeners(self) -> tuple[OpenListener, ...]:
+        port = int(self._module.words.get("opens", "0"))
+        return (OpenListener(f"0.0.0.0:{port}", port, "fake", 1),) if port else ()
 
     def out_of_touch(self) -> str | None:
         return None

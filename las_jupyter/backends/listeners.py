@@ -1,64 +1,64 @@
-"""Who listens on a port of this machine, from ``/proc``: a ready answer counts only when it comes from our tree."""
+"""Whether a socket belongs to a process tree: an answer counts, and a key is sent, only when it does."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-_LISTENING = b"0A"
+from las_jupyter.core.backend import OpenListener
+from las_jupyter.limits import sockets
+from las_jupyter.limits.sockets import Socket, held
+from las_jupyter.limits.tree import Proc
 
-
-def listening_inodes(port: int) -> set[bytes]:
-    """The inodes of all sockets of this network namespace that listen on ``port``."""
-    wanted = b":%04X" % port
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table, "rb", buffering=4096) as file:
-                for line in file:  # never whole: a busy machine has thousands, and we would keep the memory
-                    if wanted in line:
-                        row = line.split(None, 10)
-                        if row[3] == _LISTENING and row[1].endswith(wanted):
-                            found.add(row[9])
-        except OSError:
-            continue
-    return found
+_ROOT = 0
+_LOOKS = 2
 
 
-def holds(pid: int, inodes: set[bytes]) -> bool | None:
-    """Whether the process has one of these sockets open; None when we may not look."""
-    folder = f"/proc/{pid}/fd"
-    try:
-        entries = os.listdir(folder)
-    except FileNotFoundError:
-        return False
-    except OSError:
+def owned_by(pids: Iterable[int], socket: Socket | None) -> bool | None:
+    """
+    Whether one of ``pids`` has ``socket``; None when there is none, or it cannot be told.
+
+    Where a process may not be looked into, the kernel still tells whose socket it is: another user's is not ours.
+    """
+    if socket is None:
         return None
-    for entry in entries:
-        try:
-            link = os.fsencode(os.readlink(f"{folder}/{entry}"))
-        except OSError:
-            continue
-        if link.startswith(b"socket:[") and link[8:-1] in inodes:
+    hidden = False
+    for pid in pids:
+        found = held(pid, (socket.inode,))
+        if found:
             return True
-    return False
+        hidden = hidden or found is None
+    return None if hidden and not is_foreign(socket) else False
 
 
-def owned_by(pids: Iterable[int], port: int) -> bool | None:
-    """Whether one of ``pids`` listens on ``port``; None when nobody is seen listening or nobody may be looked at."""
-    inodes = listening_inodes(port)
-    if not inodes:
-        return None
-    looks = [holds(pid, inodes) for pid in pids]
-    if any(looks):
-        return True
-    return None if None in looks else False
+def is_foreign(socket: Socket) -> bool:
+    """Whether it is of another user, who is not root either: root needs no port to read what we send."""
+    return socket.uid not in (os.getuid(), _ROOT)
 
 
-def holder(port: int) -> int | None:
-    """The process that listens on ``port``, as far as we may look; for a sentence, never for a signal."""
-    inodes = listening_inodes(port)
-    if not inodes:
-        return None
-    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-    return next((pid for pid in pids if holds(pid, inodes)), None)
+class OpenSockets:
+    """
+    Looks for what one tree has open to the network.
+
+    A socket that was somebody else's at two looks stays that: on most machines the same few are open for weeks, and
+    looking through every descriptor of a tree costs a thousand times what listing them does. Two, since a descriptor
+    can pass from one process to the next behind a look at both.
+    """
+
+    def __init__(self) -> None:
+        self._others: dict[int, int] = {}
+
+    def look(self, tree: Callable[[], Iterable[Proc]]) -> tuple[OpenListener, ...]:
+        """What listens beyond this machine and belongs to one of ``tree``, which is called when it is needed."""
+        beyond = {each.inode: each for each in sockets.listening() if not sockets.is_loopback(each.address)}
+        self._others = {inode: seen for inode, seen in self._others.items() if inode in beyond}
+        fresh = {inode: each for inode, each in beyond.items() if self._others.get(inode, 0) < _LOOKS}
+        if not fresh:
+            return ()
+        owners = {inode: process for process in tree() for inode in held(process.pid, fresh) or ()}
+        for inode in fresh.keys() - owners.keys():
+            self._others[inode] = self._others.get(inode, 0) + 1
+        return tuple(
+            OpenListener(fresh[inode].text, fresh[inode].port, process.name, process.pid)
+            for inode, process in owners.items()
+        )

@@ -12,15 +12,17 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterator
 
 from las_jupyter.backends import native_limits, native_tree, process_id
 from las_jupyter.backends.environment import environment
-from las_jupyter.backends.listeners import owned_by
+from las_jupyter.backends.listeners import OpenSockets, owned_by
 from las_jupyter.backends.native_exec import RESTORED_SIGNALS, with_secret_files
 from las_jupyter.backends.process_id import ProcessId
-from las_jupyter.core.backend import ExitStatus, InstanceRef, StartFiles, Unavailable
+from las_jupyter.core.backend import ExitStatus, InstanceRef, OpenListener, StartFiles, Unavailable
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import Health, Leftover, Usage
+from las_jupyter.limits import sockets
 from las_jupyter.limits.leaf import Killed, Leaf, noted
 from las_jupyter.limits.tree import Proc, boot_id, read_process
 from las_jupyter.limits.usage import bytes_read, measure
@@ -97,6 +99,7 @@ class NativeRunning:
         self._kills, self._kill_seen = 0, float("-inf")
         self._count_at = 0.0
         self._probe: _Probe | None = None
+        self._open_sockets = OpenSockets()
         self._statuses: dict[int, int] = {}
         self._traces = native_tree.Traces(known, proven=pidfd is not None)
         self._epoll = select.epoll()
@@ -237,7 +240,19 @@ class NativeRunning:
         return self._kills
 
     def owns_listener(self, port: int) -> bool | None:
-        return owned_by(self._tree(), port)
+        return owned_by(self._pids(), sockets.answering(port))
+
+    def owns_connection(self, port: int, client: int) -> bool | None:
+        return owned_by(self._pids(), sockets.answering(port, client))
+
+    def open_listeners(self) -> tuple[OpenListener, ...]:
+        return self._open_sockets.look(lambda: self._measured().values())
+
+    def _pids(self) -> Iterator[int]:
+        """The tree, main first: mostly it is the one, and the others need not be looked for."""
+        if self._exit is None:
+            yield self._id.pid
+        yield from self._tree()
 
     def engine_health(self) -> Health | None:
         return None

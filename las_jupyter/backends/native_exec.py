@@ -10,6 +10,7 @@ import struct
 
 from las_jupyter.backends import process_id
 from las_jupyter.backends.native_tree import MARK
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import InstanceRef, StartFiles
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
@@ -170,13 +171,13 @@ def _failed(spec: LaunchSpec, step: int, program: str, number: int) -> LaunchFai
     if step == _FORKING:
         return LaunchFailed(message, cause=f"no process could be made for it: {meaning}", remedy="%las status")
     if step == _FOLDER:
-        return LaunchFailed(message, cause=f"its folder {spec.cwd}: {meaning}", remedy=f"mkdir -p {spec.cwd}")
+        return LaunchFailed(message, cause=f"its folder {spec.cwd}: {meaning}", remedy=f"mkdir -p {word(spec.cwd)}")
     remedy = {
         errno.ENOENT: "%las doctor says which engines are installed",
-        errno.EACCES: f"chmod +x {program}",
+        errno.EACCES: f"chmod +x {word(program)}",
         errno.ENOEXEC: "this is no program for this machine; install one that is",
         errno.E2BIG: "the arguments and the environment are too large together",
     }.get(number)
     if number == errno.ENOENT and os.path.exists(program):
-        meaning, remedy = "the interpreter named in its first line is missing", f"head -1 {program}"
+        meaning, remedy = "the interpreter named in its first line is missing", f"head -1 {word(program)}"
     return LaunchFailed(message, cause=f"{program}: {meaning}", remedy=remedy)

@@ -7,19 +7,39 @@ Every restriction stands in ``create_options`` and nowhere else; an engine only 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from las_jupyter.core.backend import StartFiles, Unavailable
 from las_jupyter.core.errors import LaunchFailed
-from las_jupyter.core.launch import Gpus, LaunchSpec, Mount, Port
-from las_jupyter.state.files import write_atomic
+from las_jupyter.core.launch import ContainerSpec, Gpus, LaunchSpec, Mount, Port
+from las_jupyter.state.files import make_folders, write_atomic
 
 INSTANCE, OWNER, FINGERPRINT, STATE, START = (
     "las.instance", "las.owner", "las.fingerprint", "las.state", "las.start",
 )  # fmt: skip
 DEFAULT_PIDS = 4096
 _SECRETS = "/las-secrets"
+# To Podman these, before a colon, are no names: what follows is a file or a folder of this machine.
+_FOLDERS = {
+    "dir",
+    "oci",
+    "oci-archive",
+    "docker-archive",
+    "docker-daemon",
+    "containers-storage",
+    "ostree",
+    "sif",
+    "tarball",
+}
+_LONGEST_IMAGE = 600  # characters: 255 of a name, 128 of a tag, and a digest
+_NAME = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:]+\])"
+_IMAGE = re.compile(
+    rf"(?:{_HOST}(?::[0-9]{{1,5}})?/)?{_NAME}(?:/{_NAME})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
+    r"(?:@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64}"
+)
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - where a policy and the user both want it
 
 
@@ -132,6 +152,9 @@ class Engine(Protocol):
     def why_unavailable(self) -> Unavailable | None:
         """None when it answers; within two seconds."""
 
+    def why_reachable(self) -> Unavailable | None:
+        """Why other machines may reach the containers that are not exposed, and the cure; None when they cannot."""
+
     def architecture(self) -> str:
         """What it runs natively, in the registry's words (``amd64``)."""
 
@@ -162,6 +185,9 @@ class Engine(Protocol):
     def remove(self, container: str) -> None:
         """Remove it with its anonymous volumes. One that is gone is no error."""
 
+    def tidy(self) -> None:
+        """Remove what containers share, if none is left that does. Returns at once."""
+
     def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
         """Run a command in it and return its exit code. Raises ``TimeoutError``."""
 
@@ -182,6 +208,7 @@ def create_options(spec: LaunchSpec, secrets: dict[str, str], files: StartFiles,
     container = spec.container
     if container is None:
         raise LaunchFailed(f"{spec.name} could not be started.", cause="its spec has no container part")
+    _check_words(spec, container)
     argv, secret_mounts = _secret_files(spec, secrets, files.instance_dir)
     limits = spec.limits
     return CreateOptions(
@@ -209,6 +236,32 @@ def create_options(spec: LaunchSpec, secrets: dict[str, str], files: StartFiles,
     )
 
 
+def is_image(text: str) -> bool:
+    """Whether ``text`` names an image: [HOST[:PORT]/]PATH[:TAG][@DIGEST] as registries have it, or an image's id."""
+    if len(text) > _LONGEST_IMAGE or text.partition(":")[0] in _FOLDERS:
+        return False
+    return _IMAGE.fullmatch(text) is not None
+
+
+def _check_words(spec: LaunchSpec, container: ContainerSpec) -> None:
+    """What an engine's own grammar would read as something else. Raises ``LaunchFailed``."""
+    if not is_image(container.image):
+        raise LaunchFailed(
+            f"{spec.name} could not be started.",
+            cause=f"{container.image!r} names no image",
+            remedy="correct launch.container.image in the manifest; one looks like docker.io/library/redis:7",
+        )
+    targets = (*container.tmpfs, *container.writable, *(mount.target for mount in spec.mounts))
+    for target in targets:
+        # In the engines' own words a colon begins options: /tmp:exec,suid.
+        if not target.startswith("/") or ":" in target or not target.isprintable():
+            raise LaunchFailed(
+                f"{spec.name} could not be started.",
+                cause=f"{target!r} is no place in a container",
+                remedy="a path from / on, without a colon",
+            )
+
+
 def _labels(spec: LaunchSpec, files: StartFiles, start: str) -> dict[str, str]:
     return {
         INSTANCE: spec.name,
@@ -233,7 +286,7 @@ def _checked_mounts(spec: LaunchSpec, files: StartFiles) -> tuple[Mount, ...]:
         source = os.path.realpath(os.path.expanduser(mount.source))
         ours = bool(files.state_dir) and source.startswith(os.path.realpath(files.state_dir) + os.sep)
         if mount.writable and ours:
-            os.makedirs(source, 0o700, exist_ok=True)
+            make_folders(source)
             _give(source, spec.container.user if spec.container else None)
         if not os.path.exists(source):
             raise LaunchFailed(

@@ -25,6 +25,8 @@ from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import Collector, Sink
 from las_jupyter.backends.oci_pull import pull
 from las_jupyter.backends.oci_running import OciRunning, is_of_container
+from las_jupyter.backends.oci_seen import remember
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
@@ -37,6 +39,7 @@ _FIRST_WORDS = 3.0
 _WORDS_LATE = 0.5
 _NEWS_LATE = 0.3
 # Podman may tell the second half of catatonit's line alone.
+_NO_NETWORK = re.compile(r"network \S+ not found")
 _NO_PROGRAM = re.compile(r"(?:tini.*?exec (\S+) failed|failed to exec pid1): (.*)")
 
 
@@ -60,19 +63,25 @@ class OciBackend:
         """The engine's own word."""
         return self.engine().why_unavailable()
 
+    def why_reachable(self) -> Unavailable | None:
+        """Why other machines may reach what is not exposed, as a clause; None when they cannot, or nobody can tell."""
+        try:
+            return self.engine().why_reachable()
+        except EngineError:
+            return None
+
     def launch(self, spec: LaunchSpec, *, secrets: dict[str, str], files: StartFiles) -> OciRunning:
         """Create, start, and see its first instruction. What fails is removed again."""
         engine, start = self.engine(), os.urandom(8).hex()
         options = create_options(spec, secrets, files, start)
         try:
             image = self._image(engine, spec, files)
-            container = _create(engine, spec, options, files.instance_dir)
+            container = _started(engine, spec, options, files.instance_dir)
         except EngineUnreachable as error:
             raise _unavailable(engine, error) from error
         except EngineError as error:
             raise explain(spec.name, engine.name, str(error)) from error
         try:
-            engine.start(container)
             facts = _begun(engine, container, spec)
         except EngineError as error:
             _remove_quietly(engine, container)
@@ -119,12 +128,13 @@ class OciBackend:
             if spec.container.pull == "never":
                 raise _no_image(spec, engine.name, reference, "and it is not to be fetched")
             found = self._pulled(engine, spec, reference, files)
+        remember(files.state_dir, reference, found.name)
         native = engine.architecture()
         if found.architecture and native and found.architecture != native:
             raise LaunchFailed(
                 f"{spec.name} could not be started by {engine.name}.",
                 cause=f"the image {reference} is for {found.architecture}, and this machine is {native}",
-                remedy=f"{engine.name} pull --platform linux/{native} {reference}",
+                remedy=f"{word(engine.name)} pull --platform linux/{word(native)} {word(reference)}",
             )
         return found
 
@@ -140,13 +150,34 @@ def _no_image(spec: LaunchSpec, engine: str, reference: str, why: str) -> Launch
     return LaunchFailed(
         f"{spec.name} could not be started by {engine}.",
         cause=f"the image {reference} is not here, {why}",
-        remedy=f"{engine} pull {reference}",
+        remedy=f"{word(engine)} pull {word(reference)}",
     )
 
 
 def _unavailable(engine: Engine, error: Exception) -> BackendUnavailable:
     why = engine.why_unavailable() or Unavailable(str(error))
     return BackendUnavailable(f"{engine.name} cannot be used: {why.reason}.", remedy=why.remedy or None)
+
+
+def _started(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: str) -> str:
+    """
+    Make the container and start it. Its network may go away in between: with the end of another one of ours, which did
+    not see this one on it yet.
+    """
+    for last in (False, False, True):
+        container = ""
+        try:
+            container = _create(engine, spec, options, folder)
+            engine.start(container)
+        except BaseException as error:
+            again = not last and isinstance(error, EngineError) and _NO_NETWORK.search(str(error))
+            if container:
+                _remove_quietly(engine, container, tidy=not again)
+            if not again:
+                raise
+        else:
+            return container
+    raise AssertionError("the last try returns or raises")
 
 
 def _create(engine: Engine, spec: LaunchSpec, options: CreateOptions, folder: str) -> str:
@@ -175,7 +206,7 @@ def _clear_name(engine: Engine, spec: LaunchSpec, options: CreateOptions) -> Non
     raise LaunchFailed(
         f"{spec.name} could not be started by {engine.name}.",
         cause=f"the container {container_name(spec)} is there and {what}; it was not touched",
-        remedy=f"start with another name, or remove it: {engine.name} rm -f {options.name}",
+        remedy=f"start with another name, or remove it: {word(engine.name)} rm -f {word(options.name)}",
     )
 
 
@@ -233,9 +264,11 @@ def _last_words(engine: Engine, container: str) -> str:
         time.sleep(0.02)
 
 
-def _remove_quietly(engine: Engine, container: str) -> None:
+def _remove_quietly(engine: Engine, container: str, *, tidy: bool = True) -> None:
     try:
         engine.remove(container)
+        if tidy:
+            engine.tidy()
     except EngineError:
         pass  # the error that brought us here is the one to tell
 

@@ -56,6 +56,21 @@ SAYINGS = (
         "correct the path given with --mount",
     ),
     Saying(
+        r"available,? non-overlapping IPv4 address pool|predefined address pools have been fully subnetted",
+        "Docker has no range of addresses left for the network that closes its containers to others",
+        "docker network prune",
+    ),
+    Saying(
+        r"networks have same bridge name",
+        "another of Docker's networks has the bridge that las_jupyter uses: {0}",
+        "docker network ls",
+    ),
+    Saying(
+        r"slirp4netns failed|(?:setting up|could not find).*slirp4netns|/dev/net/tun",
+        "Podman could not make its network: {0}",
+        "sudo modprobe tun",
+    ),
+    Saying(
         r"[Mm]inimum memory limit|memory limit too low|memory limit .*too small|OOM-killed"
         r"|unable to set memory limit",
         "its memory limit is too small for a container to begin at all",

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from las_jupyter.core.wire import from_json, to_json
 from las_jupyter.logs.piece_writer import PieceWriter
-from las_jupyter.state.files import write_atomic
+from las_jupyter.state.files import plain, plain_here, read_bytes, write_atomic
 
 _SAVE_EVERY = 0.25
 _CHUNK = 1 << 18
@@ -26,9 +26,7 @@ class FileWriter:
     """Appends to a log that is one file."""
 
     def __init__(self, path: str, fd: int) -> None:
-        self._fd = (
-            os.dup(fd) if fd >= 0 else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        )
+        self._fd = os.dup(fd) if fd >= 0 else plain_here(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.end = os.fstat(self._fd).st_size
 
     def write(self, data: bytes) -> int:
@@ -57,8 +55,7 @@ class Sink:
 
     def _read_cursor(self) -> dict[str, int]:
         try:
-            with open(self._cursor_path, "rb") as file:
-                return from_json(dict[str, int], file.read())
+            return from_json(dict[str, int], read_bytes(self._cursor_path) or b"{}")
         except (OSError, ValueError):
             return {}
 
@@ -114,7 +111,7 @@ class FileCollector:
         place = self._sink.cursor.get("record", 0)
         pause = _FAST
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = plain(self._path)
         except OSError as error:
             self._sink.write(f"[las] the engine's log cannot be read: {error}\n".encode())
             return

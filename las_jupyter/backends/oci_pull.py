@@ -14,6 +14,7 @@ import time
 from typing import NamedTuple
 
 from las_jupyter.backends.oci import Engine, EngineError, EngineUnreachable, PullProgress
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import Meanwhile
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.snapshot import Fetching
@@ -173,7 +174,7 @@ def pull(engine: Engine, image: str, folder: str, name: str, meanwhile: Meanwhil
                 raise LaunchFailed(
                     f"{name} was not started.",
                     cause=f"it was stopped while {engine.name} fetched its image {image}",
-                    remedy=f"%las start begins again; what {engine.name} keeps of the image is not fetched twice",
+                    remedy=f"%las start begins again; what {word(engine.name)} keeps of the image is not fetched twice",
                 )
     finally:
         file.close()
@@ -191,11 +192,11 @@ def explain_pull(name: str, engine: str, image: str, text: str) -> LaunchFailed:
     cause, remedy = flat or "it did not say why", ""
     for saying in _SAYINGS:
         if re.search(saying.pattern, flat[:LONGEST_LINE]):
-            cause, remedy = saying.cause, saying.remedy.format(engine)
+            cause, remedy = saying.cause, saying.remedy.format(word(engine))
             break
     return LaunchFailed(
         f"{name} could not be started by {engine}.",
         cause=f"the image {image} is not here, and it cannot be fetched: {cause}",
-        remedy=remedy or f"{engine} pull {image}",
+        remedy=remedy or f"{word(engine)} pull {word(image)}",
         details=(flat,) if flat and flat != cause else (),
     )

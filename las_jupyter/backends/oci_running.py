@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from las_jupyter.backends.listeners import is_foreign
 from las_jupyter.backends.oci import ContainerFacts, EngineError, EngineUnreachable
-from las_jupyter.core.backend import ExitStatus, InstanceRef
+from las_jupyter.core.backend import ExitStatus, InstanceRef, OpenListener
 from las_jupyter.core.snapshot import Health, Leftover, Usage
 from las_jupyter.core.states import HealthState
+from las_jupyter.limits import sockets
 from las_jupyter.limits.tree import Proc, members, read_process
 from las_jupyter.limits.usage import bytes_read, measure
 
@@ -122,8 +124,16 @@ class OciRunning:
         return 0
 
     def owns_listener(self, port: int) -> bool | None:
-        """The engine listens on the container's behalf, and refused to start if it could not."""
-        return None
+        """The engine listens on the container's behalf, as root or as this user: nobody else does."""
+        return self.owns_connection(port, 0)
+
+    def owns_connection(self, port: int, client: int) -> bool | None:
+        found = sockets.answering(port, client)
+        return False if found is not None and is_foreign(found) else None
+
+    def open_listeners(self) -> tuple[OpenListener, ...]:
+        """None: it listens in a network of its own, and what leads there was published by the plan."""
+        return ()
 
     def engine_health(self) -> Health | None:
         lost = self.out_of_touch()
@@ -159,6 +169,7 @@ class OciRunning:
         if self._exit is not None:
             try:
                 self._engine.remove(self._facts.id)
+                self._engine.tidy()
             except EngineError:
                 pass  # its labels tell the next start that it is ours
 

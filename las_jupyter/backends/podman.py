@@ -38,6 +38,8 @@ from las_jupyter.state.files import write_atomic
 _PATIENCE = 60.0
 _QUICK = 1.9
 _COLUMNS = 240
+_VARIABLE = re.compile(r"[^\s=#\0][^\s=\0]*")
+_TUN = "/dev/net/tun"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BLOB = re.compile(r"Copying blob (?:sha256:)?([0-9a-f]{6,64})\s*((?:\[[^\]]*\]\s*([\d.]+\w+) / ([\d.]+\w+))?.*)")
 _GONE = ("no such container", "no container with name or id", "no such object")
@@ -86,6 +88,15 @@ class PodmanEngine:
             return Unavailable(f"Podman cannot be used: {error}", remedy)
         return None
 
+    def why_reachable(self) -> Unavailable | None:
+        """A bridge is a network that this machine passes packets on to; the others are nobody's but the container's."""
+        if network() != "bridge":
+            return None
+        return Unavailable(
+            "without slirp4netns its containers are on a bridge, and a machine that routes there reaches their ports",
+            "sudo apt-get install slirp4netns" if os.path.exists(_TUN) else "sudo modprobe tun",
+        )
+
     def architecture(self) -> str:
         return {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
 
@@ -103,7 +114,7 @@ class PodmanEngine:
 
     def image(self, reference: str) -> ImageFacts | None:
         try:
-            told = json.loads(self._run("image", "inspect", reference))[0]
+            told = json.loads(self._run("image", "inspect", "--", reference))[0]
         except EngineUnreachable:
             raise
         except EngineError:
@@ -123,7 +134,11 @@ class PodmanEngine:
         try:
             fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, _COLUMNS, 0, 0))
             child = subprocess.Popen(
-                ["podman", "pull", reference], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=its, cwd="/"
+                ["podman", "pull", "--", reference],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=its,
+                cwd="/",
             )
         except OSError as error:
             os.close(ours)
@@ -161,11 +176,11 @@ class PodmanEngine:
         if not os.path.isdir(folder):
             told = self.inspect(container)
             folder = told.folder if told else ""
-        self._run("start", container, cwd=folder if os.path.isdir(folder) else None)
+        self._run("start", "--", container, cwd=folder if os.path.isdir(folder) else None)
 
     def inspect(self, container: str) -> ContainerFacts | None:
         try:
-            told: dict[str, Any] = json.loads(self._run("container", "inspect", container))[0]
+            told: dict[str, Any] = json.loads(self._run("container", "inspect", "--", container))[0]
         except EngineUnreachable:
             raise
         except EngineError as error:
@@ -184,28 +199,31 @@ class PodmanEngine:
 
     def kill(self, container: str, signal: str) -> None:
         try:
-            self._run("kill", "--signal", signal, container)
+            self._run("kill", "--signal", signal, "--", container)
         except EngineUnreachable:
             raise
         except EngineError as error:
             if "paused" not in str(error):
                 raise
-            self._run("unpause", container)
-            self._run("kill", "--signal", signal, container)
+            self._run("unpause", "--", container)
+            self._run("kill", "--signal", signal, "--", container)
 
     def remove(self, container: str) -> None:
         try:
-            self._run("rm", "--force", "--volumes", "--time", "0", container)
+            self._run("rm", "--force", "--volumes", "--time", "0", "--", container)
         except EngineUnreachable:
             raise
         except EngineError as error:
             if not any(word in str(error).lower() for word in _GONE):
                 raise
 
+    def tidy(self) -> None:
+        """Its containers share nothing."""
+
     def execute(self, container: str, argv: tuple[str, ...], timeout: float) -> int:
         try:
             done = subprocess.run(
-                ["podman", "exec", container, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                ["podman", "exec", "--", container, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, timeout=timeout, cwd="/", check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
@@ -214,14 +232,15 @@ class PodmanEngine:
 
     def tail(self, container: str) -> str:
         done = subprocess.run(
-            ["podman", "logs", "--tail", "20", container], capture_output=True, timeout=_PATIENCE, cwd="/", check=False
-        )
+            ["podman", "logs", "--tail", "20", "--", container],
+            capture_output=True, timeout=_PATIENCE, cwd="/", check=False,
+        )  # fmt: skip
         return (done.stdout + done.stderr).decode(errors="replace")
 
     def check_health(self, container: str) -> None:
         """Without systemd's timers nobody else runs it."""
         try:
-            self._run("healthcheck", "run", container)
+            self._run("healthcheck", "run", "--", container)
         except EngineUnreachable:
             raise
         except EngineError:
@@ -272,10 +291,26 @@ def layer_of(line: str) -> PullProgress | None:
     return PullProgress(layer, "Already exists" if "exists" in rest else "Pull complete" if rest else "Waiting")
 
 
+def network() -> str:
+    """
+    Which of Podman's networks closes a container: one of its own, whose only way out is a process (decision 0053).
+
+    Newer Podman has pasta for whoever is not root. Root without either has the bridge, which others may route to.
+    """
+    if shutil.which("slirp4netns") and os.path.exists(_TUN):
+        return "slirp4netns"
+    if os.geteuid() == 0:
+        return "bridge"
+    return "pasta" if shutil.which("pasta") else "slirp4netns"
+
+
 def arguments(options: CreateOptions, env_file: str) -> list[str]:
-    """The words behind ``podman create``. Nothing secret is among them."""
+    """
+    The words behind ``podman create``. Nothing secret is among them, and none of a value is taken for an option: those
+    that follow their option's name are its value whatever they begin with, and the rest stands behind ``--``.
+    """
     words = ["--name", options.name, "--pull", "never", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    words += ["--network", "bridge" if os.geteuid() == 0 else "slirp4netns"]
+    words += ["--network", network()]
     words += ["--log-driver", "k8s-file", "--pids-limit", str(options.pids), "--env-file", env_file]
     words += ["--stop-signal", options.stop_signal]
     words += [word for name, value in options.labels.items() for word in ("--label", f"{name}={value}")]
@@ -301,7 +336,7 @@ def arguments(options: CreateOptions, env_file: str) -> list[str]:
         words.append("--no-healthcheck")
     if options.entrypoint is not None:
         words += ["--entrypoint", json.dumps(list(options.entrypoint))]
-    return [*words, options.image, *options.argv]
+    return [*words, "--", options.image, *options.argv]
 
 
 def _limits(options: CreateOptions) -> list[str]:
@@ -336,6 +371,13 @@ def _refuse_ignored_gpus(options: CreateOptions) -> None:
 
 def _env_file(options: CreateOptions) -> bytes:
     for name, value in options.env.items():
+        if not _VARIABLE.fullmatch(name):
+            # Podman takes a line without = for a variable of ours to hand on, and one with # for a remark.
+            raise LaunchFailed(
+                f"{options.name} could not be created.",
+                cause=f"{name!r} is no name of a variable",
+                remedy="--env NAME=VALUE",
+            )
         if "\n" in value:
             raise LaunchFailed(
                 f"{options.name} could not be created.",

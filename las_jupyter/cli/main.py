@@ -15,7 +15,9 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance, PlanRefused
+from las_jupyter.core.advice import in_terminal
+from las_jupyter.core.errors import NEXT_STEP, BadRequest, LasError, NoSuchInstance, PlanRefused
+from las_jupyter.core.unseen import escaped, seen
 from las_jupyter.stack.grammar import BY_NAME
 from las_jupyter.stack.parsing import Command, parse
 
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as error:
         told: list[str] = getattr(error, "lines", list)()
-        print("\n".join(["", *map(_in_terminal_words, told)]), file=sys.stderr)
+        print("\n".join(["", *_in_terminal_words(told)]), file=sys.stderr)
         return INTERRUPTED
 
 
@@ -128,9 +130,13 @@ def _print(answer: Any, asked: Asked) -> None:
     from las_jupyter.display.text import LogText
 
     if asked.json:
-        print(json.dumps(as_data(answer), ensure_ascii=False, indent=2))
+        _print_json(as_data(answer))
     else:
-        print(repr(answer) if isinstance(answer, LogText) else _in_terminal_words(_as_text(answer)))
+        print(repr(answer) if isinstance(answer, LogText) else seen(_as_text(answer)))
+
+
+def _print_json(data: Any) -> None:
+    print(escaped(json.dumps(data, ensure_ascii=False, indent=2)))
 
 
 def _as_text(answer: Any) -> str:
@@ -138,8 +144,11 @@ def _as_text(answer: Any) -> str:
     from las_jupyter.display.table import Table
 
     if isinstance(answer, Table) and sys.stdout.isatty():
-        return answer.text(shutil.get_terminal_size().columns)
-    return repr(answer)
+        return answer.text(shutil.get_terminal_size().columns, in_terminal)
+    if isinstance(answer, Table):
+        return answer.text(say=in_terminal)
+    told = getattr(answer, "told", None)
+    return str(told(in_terminal)) if told else repr(answer)
 
 
 def _show_error(error: LasError, asked: Asked) -> None:
@@ -150,14 +159,12 @@ def _show_error(error: LasError, asked: Asked) -> None:
         from las_jupyter.display.data import error_data
 
         data = error_data(error)
-        data["error"]["remedy"] = _in_terminal_words(error.remedy) if error.remedy else error.remedy
-        print(json.dumps(data, ensure_ascii=False, indent=2))
+        data["error"]["remedy"] = in_terminal(error.remedy) if error.remedy else error.remedy
+        _print_json(data)
         return
-    print("\n".join(_in_terminal_words(line) for line in error.lines()), file=sys.stderr)
+    print("\n".join(_in_terminal_words(error.lines())), file=sys.stderr)
 
 
-def _in_terminal_words(text: str) -> str:
-    """Advice is written for a cell; in a terminal the same verb has another first word."""
-    from las_jupyter.display.words import plain
-
-    return plain(text).replace("%las ", f"{PREFIX} ")
+def _in_terminal_words(lines: list[str]) -> list[str]:
+    """Only the next step is ours to say in other words; what comes before it may be anybody's."""
+    return [in_terminal(line) if line.startswith(NEXT_STEP) else line for line in lines]

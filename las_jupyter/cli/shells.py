@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest
 from las_jupyter.display.words import nearest
 
@@ -46,5 +47,5 @@ def _script(words: list[str]) -> str:
     raise BadRequest(
         "completion takes the name of your shell.",
         cause=f"we know {', '.join(SCRIPTS)}",
-        remedy=f"did you mean {near}?" if near else 'for example: eval "$(las-jupyter completion bash)"',
+        remedy=f"did you mean {word(near)}?" if near else 'for example: eval "$(las-jupyter completion bash)"',
     )

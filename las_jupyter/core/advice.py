@@ -2,30 +2,52 @@
 Advice is a command that a person copies and runs, so each word in it that we did not write ourselves is made safe here.
 
 A path, an image or a model's name may have been written by a stranger: one that holds ``$(…)`` or ``;`` must reach the
-program that it names and nobody else.
+program that it names and nobody else. Advice is written for a cell; ``in_terminal`` says the same for a terminal.
 """
 
 from __future__ import annotations
 
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+:,./-=")
-_LONGEST_QUOTE = 300
+import re
+from collections.abc import Callable
+
+from las_jupyter.core.unseen import seen
+
+Say = Callable[[str], str]
+"""How a surface writes advice: a cell as it is, a terminal by ``in_terminal``."""
+
+_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./")
+_PLAIN = _FIRST | frozenset("%+,-:=@")
 _HIDDEN = "?"
 """What stands for a character that cannot be seen or typed; the command then names nothing, which is harmless."""
+_WRITTEN = {
+    "'": r"'\''",
+    "\\": r"'\\'",  # fish reads a backslash between quotes
+    "$": "$''",  # IPython fills in $name unless a quote stands between; in a few places only when it is quoted
+    "{": "{{",
+    "}": "}}",  # IPython evaluates what stands in braces, whatever the quotes around it
+}
+_QUOTED = re.compile(r"(?<!\w)(?:'[^']*'|\\['\\])+|%las(?= )")
 
 
 def word(value: object) -> str:
-    """``value`` as one word of a shell's command line and of a magic's, on one line, with nothing in it that acts."""
-    text = "".join(letter if letter.isprintable() else _HIDDEN for letter in str(value))
-    if text and _PLAIN.issuperset(text):
+    """
+    ``value`` as one word of a magic's line and of a shell's, on one line, with nothing in it that acts.
+
+    Pasted into a cell it is ``value``, and into a shell as well unless there are braces in it; ``in_terminal`` makes
+    those right. What begins with a dash becomes a path, for no option may be made of it.
+    """
+    text = "".join(letter if letter.isprintable() and seen(letter) else _HIDDEN for letter in str(value))
+    if text.startswith("-"):
+        text = f"./{text}"
+    if text and text[0] in _FIRST and _PLAIN.issuperset(text):
         return text
-    return "'" + text.replace("'", "'\"'\"'") + "'"
+    return "'" + "".join(_WRITTEN.get(letter, letter) for letter in text) + "'"
 
 
-def their_words(text: str) -> str:
-    """
-    ``text`` of a manifest that nobody trusts, as a clause that says whose words they are.
+def in_terminal(advice: str) -> str:
+    """``advice`` as it is typed in a terminal: our command under its name there, and each word the same."""
+    return _QUOTED.sub(lambda found: "las-jupyter" if found[0] == "%las" else _without_filling(found[0]), advice)
 
-    It may stand in a cause, never as the remedy: what is advised there people copy and run.
-    """
-    shown = "".join(letter if letter.isprintable() else _HIDDEN for letter in " ".join(text.split()))
-    return f"its manifest says: “{shown[:_LONGEST_QUOTE]}”"
+
+def _without_filling(quoted: str) -> str:
+    return quoted.replace("{{", "{").replace("}}", "}")

@@ -74,6 +74,15 @@ class StartFiles(NamedTuple):
     known: Callable[[InstanceRef], None] | None = None
 
 
+class OpenListener(NamedTuple):
+    """A socket of a module that other machines may reach, and which process has it; ``text`` is as ``0.0.0.0:8080``."""
+
+    text: str
+    port: int
+    name: str
+    pid: int
+
+
 class Running(Protocol):
     """One started module. All methods may be called in any order, also after its end."""
 
@@ -131,7 +140,22 @@ class Running(Protocol):
         """How many of its processes the kernel has killed for memory so far; 0 where nobody can tell."""
 
     def owns_listener(self, port: int) -> bool | None:
-        """Whether the socket listening on 127.0.0.1:``port`` is of this tree; None when it cannot be told."""
+        """
+        Whether the socket that answers on 127.0.0.1:``port`` is of this tree; None when nobody answers, or it cannot
+        be told.
+        """
+
+    def owns_connection(self, port: int, client: int) -> bool | None:
+        """
+        The same of the other end of the connection that we have from 127.0.0.1:``client``: what is sent there, is it
+        sent to this tree?
+        """
+
+    def open_listeners(self) -> tuple[OpenListener, ...]:
+        """
+        What of this tree listens where other machines may reach it, whatever port that is; empty where nobody can
+        tell, or where a network of its own keeps the module from them.
+        """
 
     def engine_health(self) -> Health | None:
         """What the engine says of it where no probe is declared, or None where there is no engine to say it."""

@@ -29,6 +29,11 @@ What can go wrong, as a person reads it: one sentence, a cause, a remedy.
 
 from __future__ import annotations
 
+from las_jupyter.core.unseen import in_line
+
+NEXT_STEP = "→ "
+"""What a line of advice begins with."""
+
 
 class LasError(Exception):
     """
@@ -53,13 +58,17 @@ class LasError(Exception):
         self.details = details
 
     def lines(self) -> list[str]:
-        """The error as a person reads it, one string a line, without our frames."""
-        told = [f"{type(self).__name__}: {self.message}"]
+        """
+        The error as a person reads it, one string a line, without our frames.
+
+        A file's name, a log or a manifest may stand in it: what cannot be seen of them is gone, and a line is one line.
+        """
+        told = [f"{type(self).__name__}: {in_line(self.message)}"]
         if self.cause:
-            told.append(f"  because {self.cause}")
-        told.extend(f"  {line}" for line in self.details)
+            told.append(f"  because {in_line(self.cause)}")
+        told.extend(f"  {in_line(line)}" for line in self.details)
         if self.remedy:
-            told.append(f"→ {self.remedy}")
+            told.append(f"{NEXT_STEP}{in_line(self.remedy)}")
         return told
 
     def _render_traceback_(self) -> list[str]:

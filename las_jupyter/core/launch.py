@@ -146,6 +146,10 @@ class Progress(NamedTuple):
     stuck_after: float = 60.0
 
 
+LEAST_PAUSE = 0.1
+"""Seconds between two questions to a ready module, and before a restart: with less, watching costs what it guards."""
+
+
 class LiveRule(NamedTuple):
     """How a ready instance is watched; ``unhealthy_after`` answers of no in a row change the belief."""
 
@@ -249,7 +253,8 @@ class LaunchSpec(NamedTuple):
     ``argv`` may hold ``{secret_file:NAME}`` only; everything else is final. ``env`` is what the manifest and the
     user add; the backend decides what else of the environment is let through. ``fingerprint`` is equal for two
     requests that mean the same server, ``memory_key`` for two starts that must use the same memory. ``exposed`` is
-    whether other machines may reach its ports. ``share_gpu`` allows GPUs that another running instance was given.
+    whether other machines may reach its ports; ``opens`` says why it opens others to the network, where its manifest
+    knows that it cannot be kept from it. ``share_gpu`` allows GPUs that another running instance was given.
     ``manifest`` is None in a spec that was written before it was kept.
     """
 
@@ -284,6 +289,7 @@ class LaunchSpec(NamedTuple):
     log_dir: str = ""
     memory_promised: int | None = None
     exposed: bool = False
+    opens: str = ""
     memory_key: str = ""
     share_gpu: bool = False
     manifest: Provenance | None = None

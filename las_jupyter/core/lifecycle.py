@@ -13,6 +13,9 @@ from typing import NamedTuple
 from las_jupyter.core.launch import RestartRule
 from las_jupyter.core.states import ProcessState, RestartPolicy
 
+OPEN = "open to the network, which nobody asked for"
+"""How a reason ends when a server was stopped for where it listens."""
+
 
 class Effect(Enum):
     """What the supervisor must do now."""
@@ -51,6 +54,12 @@ class Stalled(NamedTuple):
 
 class LimitBroken(NamedTuple):
     """It used more than it may, and nobody but us keeps that limit."""
+
+    reason: str
+
+
+class OpenedToNetwork(NamedTuple):
+    """It listens where other machines may reach it, and nobody asked for that. It would do so again: no restart."""
 
     reason: str
 
@@ -95,8 +104,8 @@ class RanLongEnough(NamedTuple):
 
 
 Event = (
-    Launched | LaunchRefused | BecameReady | Stalled | LimitBroken | StopRequested | RestartRequested | MainEnded
-    | GraceOver | NothingLeft | WaitOver | RanLongEnough
+    Launched | LaunchRefused | BecameReady | Stalled | LimitBroken | OpenedToNetwork | StopRequested | RestartRequested
+    | MainEnded | GraceOver | NothingLeft | WaitOver | RanLongEnough
 )  # fmt: skip
 
 
@@ -104,7 +113,7 @@ class Life(NamedTuple):
     """
     Where an instance stands. ``tries`` counts configured restarts since the last stable run; ``requested`` is
     whether the end under way was asked for; ``again`` whether a start follows it; ``failed`` how it
-    ended; ``hopeless`` whether trying again is no use.
+    ended; ``hopeless`` whether trying again is no use; ``barred`` whether we may not try again, whatever the rule says.
     """
 
     state: ProcessState = ProcessState.STOPPED
@@ -115,6 +124,7 @@ class Life(NamedTuple):
     again: bool = False
     failed: bool = False
     hopeless: bool = False
+    barred: bool = False
 
 
 class Step(NamedTuple):
@@ -134,9 +144,10 @@ def resumed(before: ProcessState, *, ready: bool, tries: int, ended_by: str = ""
     """
     reason = "supervision was restored: the last supervisor had died"
     if before is ProcessState.STOPPING:
-        failed = ended_by in ("Stalled", "LimitBroken", "MainEnded")
+        failed = ended_by in ("Stalled", "LimitBroken", "OpenedToNetwork", "MainEnded")
         again = ended_by == "RestartRequested"
-        return Life(before, reason, ready, tries, requested=not failed, again=again, failed=failed)
+        barred = ended_by == "OpenedToNetwork"
+        return Life(before, reason, ready, tries, requested=not failed, again=again, failed=failed, barred=barred)
     if before is ProcessState.BACKOFF:
         return Life(before, reason, tries=tries, failed=True)
     return Life(ProcessState.RUNNING if ready else ProcessState.STARTING, reason, ready, tries)
@@ -173,6 +184,9 @@ def advance(life: Life, event: Event, rule: RestartRule) -> Step:
             return Step(going, (Effect.ASK_TO_STOP,))
         case LimitBroken(reason) if state in (ProcessState.STARTING, ProcessState.RUNNING):
             going = life._replace(state=ProcessState.STOPPING, reason=reason, failed=True, hopeless=True)
+            return Step(going, (Effect.ASK_TO_STOP,))
+        case OpenedToNetwork(reason) if state in (ProcessState.STARTING, ProcessState.RUNNING):
+            going = life._replace(state=ProcessState.STOPPING, reason=reason, failed=True, barred=True)
             return Step(going, (Effect.ASK_TO_STOP,))
         case MainEnded(reason, failed, hopeless) if state in (ProcessState.STARTING, ProcessState.RUNNING):
             # Whoever ends before it was ready has failed, whatever the exit code says.
@@ -224,7 +238,7 @@ def _after(life: Life, rule: RestartRule) -> Step:
     if life.requested:
         return Step(life._replace(state=ProcessState.STOPPED), (Effect.FINISH,))
     on_failure = rule.policy is RestartPolicy.ON_FAILURE and life.failed and not life.hopeless
-    wanted = rule.policy is RestartPolicy.ALWAYS or on_failure
+    wanted = (rule.policy is RestartPolicy.ALWAYS or on_failure) and not life.barred
     if wanted and life.tries < rule.max_tries:
         return Step(life._replace(state=ProcessState.BACKOFF), (Effect.WAIT_BEFORE_RESTART,))
     ended = life._replace(state=ProcessState.FAILED if life.failed else ProcessState.STOPPED)

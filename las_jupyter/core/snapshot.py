@@ -100,6 +100,7 @@ class Snapshot(NamedTuple):
     ``watched``, ``none``. ``limits`` are those asked for. ``supervised`` is False when the module runs but its
     supervisor is gone. ``image`` is what a container was made of, as ``repository@sha256:…``, or the image's id where
     it came from no registry. ``memory_peak`` is the most memory seen since this start was ready, in bytes.
+    ``key_at_risk``: another program had its port, so that the next start makes a new key.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Snapshot(NamedTuple):
     fetching: Fetching | None = None
     format: int = STATE_FORMAT
     limits: Limits = Limits()
+    key_at_risk: bool = False
 
 
 class EventRecord(NamedTuple):

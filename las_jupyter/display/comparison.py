@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 
+from las_jupyter.core.advice import Say, word
+from las_jupyter.core.errors import NEXT_STEP
 from las_jupyter.core.request import ComparedRow, Comparison
 from las_jupyter.display import html
 from las_jupyter.display.words import one_line, plain
@@ -22,21 +23,31 @@ class ReadableComparison(Comparison):
     def __repr__(self) -> str:
         return comparison_text(self)
 
+    def told(self, say: Say) -> str:
+        """The table as text, its advice as ``say`` writes it."""
+        return comparison_text(self, say)
+
     def _repr_html_(self) -> str:
         return comparison_html(self)
 
 
-def comparison_text(comparison: Comparison) -> str:
+def comparison_text(comparison: Comparison, say: Say = str) -> str:
     """A table for a terminal: cells are wrapped, none is cut."""
     subjects = max(len(row.subject) for row in comparison.rows)
     lines = [_title(comparison), _line("", "", subjects, "native", "container")]
     for row in comparison.rows:
-        cells = [_wrapped(row.native), _wrapped(row.container)]
+        cells = [_wrapped(_possible(text, say) if row.subject == "possible" else text) for text in row[1:3]]
         for at in range(max(len(cell) for cell in cells)):
             mark, subject = (_mark(row), row.subject) if at == 0 else ("", "")
             native, container = (cell[at] if at < len(cell) else "" for cell in cells)
             lines.append(_line(mark, subject, subjects, native, container))
-    return plain("\n".join([*lines, _legend(comparison)]))
+    return plain("\n".join([*lines, say(_legend(comparison))]))
+
+
+def _possible(text: str, say: Say) -> str:
+    """Why not, which may be anybody's words, and after the arrow what cures it, which is ours."""
+    why, arrow, cure = text.rpartition(NEXT_STEP)
+    return why + arrow + say(cure) if arrow else text
 
 
 def _line(mark: str, subject: str, subjects: int, native: str, container: str) -> str:
@@ -80,6 +91,6 @@ def _legend(comparison: Comparison) -> str:
     marked = f"{DIFFERS} marks what differs. " if any(row.differs for row in comparison.rows) else ""
     if first is None:
         return marked
-    model = f" --model {shlex.quote(first.request.model)}" if first.request.model else ""
-    module = shlex.quote(first.request.module)
-    return f"{marked}Choose with: %las start {module}{model} --mode {first.spec.mode}"
+    model = f" --model {word(first.request.model)}" if first.request.model else ""
+    module = word(first.request.module)
+    return f"{marked}Choose with: %las start {module}{model} --mode {first.spec.mode.value}"

@@ -7,6 +7,7 @@ from typing import Any
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import StartRequest
+from las_jupyter.core.unseen import in_line
 from las_jupyter.core.wire import to_data
 from las_jupyter.display.plans import hide_values
 from las_jupyter.display.table import Table
@@ -36,10 +37,10 @@ def error_data(error: LasError) -> dict[str, Any]:
     return {
         "error": {
             "type": type(error).__name__,
-            "message": error.message,
-            "cause": error.cause,
-            "remedy": error.remedy,
-            "details": list(error.details),
+            "message": in_line(error.message),
+            "cause": error.cause and in_line(error.cause),
+            "remedy": error.remedy and in_line(error.remedy),
+            "details": [in_line(line) for line in error.details],
         }
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 STYLE = {
     "healthy": "#2e7d32",
-    "loading": "#0277bd",
+    "starting": "#0277bd",
     "unknown": "#616161",
     "unhealthy": "#b26a00",
     "failed": "#c62828",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.quantities import format_duration, format_size
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.display.status import paint_light
@@ -29,16 +30,18 @@ def modules_table(rows: Sequence[Any], *, notes: tuple[str, ...] = ()) -> Table[
         rows,
         empty="The catalog is empty.",
         notes=notes,
+        advice=("can start",),
     )
 
 
 def _can_start(row: Any) -> str:
-    return row.note or ", ".join(row.ways) or f"not installed here: %las plan {row.name}"
+    return row.note or ", ".join(row.ways) or f"not installed here: %las plan {word(row.name)}"
 
 
-def settings_table(rows: Sequence[Any]) -> Table[Any]:
+def settings_table(rows: Sequence[Any], notes: tuple[str, ...] = ()) -> Table[Any]:
     """Every setting with its value and its source."""
-    return Table(("setting", "value", "from"), [(row.key, _setting(row), row.source) for row in rows], rows)
+    shown = [(row.key, _setting(row), row.source) for row in rows]
+    return Table(("setting", "value", "from"), shown, rows, notes=notes)
 
 
 def _setting(row: Any) -> str:
@@ -103,4 +106,4 @@ def findings_table(findings: Sequence[Any]) -> Table[Any]:
     rows = [(each.subject, marks[each.good], each.says, each.cure) for each in findings]
     wrong = sum(each.good is False for each in findings)
     note = "Nothing is wrong." if not wrong else f"{wrong} of {len(rows)} are wrong; the last column cures them."
-    return Table(("what", "how it is", "found", "cure"), rows, findings, notes=(note,))
+    return Table(("what", "how it is", "found", "cure"), rows, findings, notes=(note,), advice=("cure",))

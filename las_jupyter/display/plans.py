@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from las_jupyter.core.advice import Say, word
 from las_jupyter.core.launch import Decision
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan
@@ -22,6 +23,10 @@ class ReadablePlan(StartPlan):
     def __repr__(self) -> str:
         return plan_text(self)
 
+    def told(self, say: Say) -> str:
+        """The plan as text, its advice as ``say`` writes it."""
+        return plan_text(self, say)
+
     def _repr_html_(self) -> str:
         return plan_html(self)
 
@@ -33,7 +38,7 @@ def hide_values(env: dict[str, str]) -> dict[str, str]:
     }
 
 
-def plan_text(plan: StartPlan) -> str:
+def plan_text(plan: StartPlan, say: Say = str) -> str:
     """The plan as lines: what would run, then each decision with its reason and what was passed over."""
     lines = [f"Plan for {plan.spec.name}: {plan.spec.module} in {plan.spec.mode} mode. Nothing was started."]
     lines += [f"  {name:<10} {value}" for name, value in _facts(plan)]
@@ -44,8 +49,8 @@ def plan_text(plan: StartPlan) -> str:
         lines += [f"  {'':<10}   not {one_line(other)}: {one_line(why)}" for other, why in decision.passed_over.items()]
     lines += [f"Would fetch first: {text}" for text in plan.downloads]
     lines += [f"Would start first: {name}" for name in plan.requires]
-    lines += [f"Warning: {one_line(text)}" for text in plan.warnings]
-    lines += [text for text in (other_mode(plan),) if text]
+    lines += [f"Warning: {one_line(say(text))}" for text in plan.warnings]
+    lines += [say(text) for text in (other_mode(plan),) if text]
     return plain("\n".join(lines))
 
 
@@ -60,8 +65,8 @@ def other_mode(plan: StartPlan) -> str:
     mode = plan.spec.mode
     if any(each.subject == "mode" and each.passed_over for each in plan.decisions):
         return ""
-    model = f" --model {shlex.quote(plan.request.model)}" if plan.request.model else ""
-    return f"{_OTHER_MODE[mode]} Side by side: %las plan {shlex.quote(plan.request.module)}{model} --compare"
+    model = f" --model {word(plan.request.model)}" if plan.request.model else ""
+    return f"{_OTHER_MODE[mode]} Side by side: %las plan {word(plan.request.module)}{model} --compare"
 
 
 def _facts(plan: StartPlan) -> list[tuple[str, str]]:

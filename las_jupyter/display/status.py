@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from las_jupyter.core import enforcement
+from las_jupyter.core.light import light
 from las_jupyter.core.quantities import format_duration, format_size
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display import html
 from las_jupyter.display.table import Table
-from las_jupyter.display.words import SHAPES, ago, clock, health_words, light, one_line, why
+from las_jupyter.display.words import SHAPES, ago, clock, health_words, one_line, why
 
 COLUMNS = ("name", "module", "mode", "state", "health", "url", "uptime", "memory", "limits", "reason")
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar, overload
 
+from las_jupyter.core.advice import Say
 from las_jupyter.display import html
 from las_jupyter.display.words import one_line
 
@@ -23,7 +24,8 @@ class Table(Sequence[T], Generic[T]):
     Rows of text about ``items``, one row an item.
 
     Iterating gives the items; ``table["chat"]`` gives the item whose first column reads ``chat``. ``rows`` and
-    ``columns`` are the text; ``records`` joins both. ``notes`` are sentences shown below.
+    ``columns`` are the text; ``records`` joins both. ``notes`` are sentences shown below. ``advice`` names the columns
+    that hold commands of ours; the others, the notes aside, may be anybody's words.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Table(Sequence[T], Generic[T]):
         empty: str = "nothing to show",
         notes: tuple[str, ...] = (),
         paint: Paint | None = None,
+        advice: tuple[str, ...] = (),
     ) -> None:
         self.columns = columns
         self.rows = [tuple(one_line(cell) for cell in row) for row in rows]
@@ -42,6 +45,7 @@ class Table(Sequence[T], Generic[T]):
         self.empty = empty
         self.notes = notes
         self._paint = paint
+        self._advice = advice
 
     @property
     def records(self) -> list[dict[str, str]]:
@@ -69,12 +73,17 @@ class Table(Sequence[T], Generic[T]):
     def __repr__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = None) -> str:
-        """The table as lines, one a row; within ``width`` characters its widest columns are folded instead."""
-        return "\n".join([*(self._lines(width) if self.rows else [self.empty]), *self.notes])
+    def text(self, width: int | None = None, say: Say = str) -> str:
+        """
+        The table as lines, one a row; within ``width`` characters its widest columns are folded instead.
 
-    def _lines(self, width: int | None) -> list[str]:
-        shown = [self.columns, *self.rows]
+        ``say`` writes the advice in it.
+        """
+        return "\n".join([*(self._lines(width, say) if self.rows else [say(self.empty)]), *map(say, self.notes)])
+
+    def _lines(self, width: int | None, say: Say) -> list[str]:
+        says = [say if column in self._advice else str for column in self.columns]
+        shown = [self.columns, *(tuple(told(cell) for told, cell in zip(says, row, strict=True)) for row in self.rows)]
         widths = [max(len(row[index]) for row in shown) for index in range(len(self.columns))]
         widths = widths if width is None else _narrowed(widths, width)
         return [line for row in shown for line in _folded(row, widths)]

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
+from las_jupyter.core.advice import Say
 from las_jupyter.display import html
-from las_jupyter.display.words import plain
+from las_jupyter.display.words import plain, plain_log
 
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:90%;white-space:pre-wrap;margin:0"
 
 
 class Text(str):
-    """Text that a cell shows as it is, without quotes; ``data`` is what a script gets for it."""
+    """
+    Text that a cell shows as it is, without quotes; ``data`` is what a script gets for it.
+
+    ``advice``: there is a command of ours in it, to be told in a terminal's words there.
+    """
 
     data: Any
+    advice: bool
 
-    def __new__(cls, text: str, *, data: Any = None) -> Text:
+    def __new__(cls, text: str, *, data: Any = None, advice: bool = False) -> Text:
         made = super().__new__(cls, plain(text))
         made.data = data
+        made.advice = advice
         return made
+
+    def told(self, say: Say) -> str:
+        """The text as ``say`` writes advice."""
+        return say(str(self)) if self.advice else str(self)
 
     def __repr__(self) -> str:
         return str(self)
@@ -36,7 +47,7 @@ class LogText(Sequence[str]):
     """
 
     def __init__(self, lines: Sequence[str], *, path: str = "", note: str = "") -> None:
-        self.lines = tuple(plain(line.rstrip("\r\n")) for line in lines)
+        self.lines = tuple(plain_log(line.rstrip("\r\n")) for line in lines)
         self.path = path
         self.note = note
 

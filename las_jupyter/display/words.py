@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable
 
+from las_jupyter.core.light import headline, light
 from las_jupyter.core.quantities import format_duration
 from las_jupyter.core.snapshot import Snapshot
-from las_jupyter.core.states import HealthState, ProcessState
+from las_jupyter.core.states import HealthState
+from las_jupyter.core.unseen import seen
 
-SHAPES = {"healthy": "●", "loading": "◌", "unknown": "◌", "unhealthy": "▲", "failed": "■", "stopped": "–"}
+SHAPES = {"healthy": "●", "starting": "◌", "unknown": "◌", "unhealthy": "▲", "failed": "■", "stopped": "–"}
 """One shape for each light, so that it can be read without its colour."""
 
 _LONGEST_SLIP = 100
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
-)
+_THEIRS = 240
+"""Characters of a manifest's own words that are quoted: a sentence or two."""
 
 
 def plain(text: str) -> str:
-    """``text`` without escape sequences and control characters; tabs and line ends stay."""
-    return _CONTROL.sub("", text)
+    """``text`` without escape sequences and what cannot be seen; tabs and line ends stay."""
+    return seen(text)
+
+
+def plain_log(text: str) -> str:
+    """As ``plain``, for a line of a log: what joins the letters of a script or the parts of an emoji stays."""
+    return seen(text, joiners=True)
+
+
+def theirs(text: str) -> str:
+    """What a manifest says that nobody here vouches for, as its own words."""
+    quoted = one_line(text, _THEIRS).replace("“", '"').replace("”", '"')
+    return f"its manifest says: “{quoted}”"
 
 
 def short(value: object, width: int = 60) -> str:
@@ -38,21 +47,8 @@ def one_line(text: str, width: int = 0) -> str:
     return line if not width or len(line) <= width else line[: width - 1] + "…"
 
 
-def light(snapshot: Snapshot) -> str:
-    """The one word for a light: ``healthy``, ``loading``, ``unknown``, ``unhealthy``, ``failed``, ``stopped``."""
-    match snapshot.state:
-        case ProcessState.FAILED:
-            return "failed"
-        case ProcessState.STOPPED:
-            return "stopped"
-        case ProcessState.STARTING:
-            return "loading"
-        case ProcessState.RUNNING | ProcessState.STOPPING | ProcessState.BACKOFF:
-            return snapshot.health.state.value
-
-
 def health_words(snapshot: Snapshot) -> str:
-    """The light with its shape, and what it is doing while it loads, as ``◌ loading: reading weights``."""
+    """The light with its shape, and what it is doing while it loads, as ``◌ starting: reading weights``."""
     word = light(snapshot)
     if snapshot.fetching and snapshot.state.alive:
         return f"{SHAPES[word]} {word}: pulling its image"
@@ -61,11 +57,8 @@ def health_words(snapshot: Snapshot) -> str:
 
 
 def why(snapshot: Snapshot) -> str:
-    """The sentence that explains the light: the health's reason while it runs, the state's reason otherwise."""
-    if snapshot.fetching and snapshot.state.alive:
-        return one_line(snapshot.fetching.text)
-    asked = snapshot.state is ProcessState.RUNNING and snapshot.health.at is not None
-    return one_line(snapshot.health.reason if asked else snapshot.reason)
+    """The sentence that explains the light, on one line."""
+    return one_line(headline(snapshot))
 
 
 def ago(seconds: float) -> str:

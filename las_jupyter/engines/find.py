@@ -12,11 +12,14 @@ import importlib.util
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from las_jupyter.core.advice import word
 
 RUNNER = Path(__file__).with_name("llama_server.py")
 """Run by its path, so that it also works in another Python, which does not have this package."""
@@ -91,7 +94,7 @@ def find_engine(
     What the user configured is taken or refused, never silently replaced.
     """
     passed_over: dict[str, str] = {}
-    remedy = install or INSTALL.get(program, f"install {program}, or set engines.<module>.path to it")
+    remedy = install or INSTALL.get(program, f"install {word(program)}, or set engines.<module>.path to it")
     for place in _places(program, path, python, search_path):
         if place.argv is None:
             passed_over[place.name] = place.absent
@@ -109,17 +112,42 @@ def find_engine(
 
 def _places(program: str, path: str | None, python: str | None, search_path: str | None) -> Iterator[_Place]:
     if path:
-        file = shutil.which(_written_out(path), path=search_path)
+        file = shutil.which(_written_out(path), path=_ours(search_path))
         absent = f"{path} is not there, or is not executable"
         yield _Place(
             "the configured path", (file,) if file else None, absent, firm=True, version=_beside(file, program)
         )
     if python:
         yield _in_environment(program, _written_out(python), "the configured Python", firm=True)
-    on_path = shutil.which(program, path=search_path)
+    on_path = shutil.which(program, path=_ours(search_path))
     found = (on_path,) if on_path else None
-    yield _Place(f"{program} on PATH", found, "not there", version=_beside(on_path, program))
+    yield _Place(f"{program} on PATH", found, _absent(program, search_path), version=_beside(on_path, program))
     yield _in_environment(program, sys.executable, "this Python environment", firm=False)
+
+
+def _ours(search_path: str | None) -> str:
+    """
+    The folders of PATH without those in which anybody may have put a program.
+
+    Nor is one looked into that is named from the working folder: who cloned a repository wants none of its programs.
+    """
+    return os.pathsep.join(folder for folder in _folders(search_path) if Path(folder).is_absolute() and _closed(folder))
+
+
+def _folders(search_path: str | None) -> list[str]:
+    return (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(os.pathsep)
+
+
+def _closed(folder: str) -> bool:
+    try:
+        return not Path(folder).stat().st_mode & stat.S_IWOTH
+    except OSError:
+        return False
+
+
+def _absent(program: str, search_path: str | None) -> str:
+    there = shutil.which(program, path=os.pathsep.join(_folders(search_path)))
+    return f"{there} is passed over, for anybody may have put it there" if there else "not there"
 
 
 def _written_out(path: str) -> str:
@@ -181,7 +209,7 @@ def _answer_of(python: str, question: str) -> str | None:
     """What that Python prints for ``question``, or None when it cannot answer."""
     try:
         answer = subprocess.run(
-            [python, "-I", "-c", question], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
+            [python, "-I", "-c", question], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False, cwd="/"
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -193,6 +221,7 @@ def _ask_version(argv: tuple[str, ...]) -> str:
     try:
         answer = subprocess.run(
             [*argv, "--version"],
+            cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

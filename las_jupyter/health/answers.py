@@ -1,4 +1,8 @@
-"""What a probe can answer. Not having been able to ask is an answer of its own, and never a no."""
+"""
+What a probe can answer. Not having been able to ask is an answer of its own, and never a no.
+
+Neither is a stranger on the port a no: nothing was asked then, and what is known is certain at once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ class Word(Enum):
     NO = "no"
     LOADING = "loading"
     UNASKED = "unasked"
+    FOREIGN = "foreign"
 
 
 class Answer(NamedTuple):

@@ -2,7 +2,7 @@
 What to believe after an answer: runs of equal answers against thresholds, as a pure function.
 
 A slow or missing answer is a no, but one no is not an illness: ``unhealthy_after`` of them in a row are. What could not
-be asked changes nothing.
+be asked changes nothing. A stranger on the port is no opinion but a fact: it counts at once.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def judge(belief: Belief, answer: Answer, rule: LiveRule) -> Belief:
             if belief.state is HealthState.HEALTHY or count >= rule.healthy_after:
                 return Belief(HealthState.HEALTHY, answer.reason, yes=count)
             return belief._replace(yes=count, no=0)
+        case Word.FOREIGN:
+            return Belief(HealthState.UNHEALTHY, answer.reason, no=belief.no + 1)
         case Word.NO:
             count = belief.no + 1
             if belief.state is HealthState.UNHEALTHY or count >= rule.unhealthy_after:

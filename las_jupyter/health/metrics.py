@@ -6,6 +6,7 @@ The page is Prometheus text; samples of one name are added up over their labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from las_jupyter.core.launch import Progress
@@ -23,16 +24,27 @@ class Work(NamedTuple):
 def sample(page: str, name: str) -> float | None:
     """The sum of the samples called ``name``, or None when there is none."""
     total, found = 0.0, False
-    for line in page.splitlines():
-        if not line.startswith(name) or line[len(name) : len(name) + 1] not in {"{", " ", "\t"}:
+    for rest in _lines_of(page, name):
+        if rest[:1] not in {"{", " ", "\t"}:
             continue
         # After the labels, whose values may hold blanks, come the number and perhaps a time.
-        words = line[len(name) :].rpartition("}")[2].split()
+        words = rest.rpartition("}")[2].split()
         try:
             total, found = total + float(words[0]), True
         except (ValueError, IndexError):
             continue
     return total if found else None
+
+
+def _lines_of(page: str, name: str) -> Iterator[str]:
+    """What follows ``name`` on each line that begins with it. A list of all lines may be many times the page."""
+    page, mark = f"\n{page}", f"\n{name}"
+    at = page.find(mark)
+    while at >= 0:
+        end = page.find("\n", at + 1)
+        end = len(page) if end < 0 else end
+        yield page[at + len(mark) : end]
+        at = page.find(mark, end)
 
 
 def judge_work(work: Work | None, page: str, rule: Progress, now: float) -> tuple[Work | None, Answer]:

@@ -2,7 +2,8 @@
 Asking without waiting: each probe is a small machine that a poll loop moves on.
 
 Always 127.0.0.1 and never a proxy, a redirect or a name; one deadline for connecting, asking and answering; of the
-answer no more than 4 KiB are read.
+answer no more than 4 KiB are read. Nothing is sent before it is known that the other end of the connection belongs to
+the instance: a question may carry its key.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ class Asking:
 
 
 class _Connecting(Asking):
-    def __init__(self, port: int, timeout: float) -> None:
+    def __init__(self, port: int, running: Running, timeout: float) -> None:
         super().__init__(timeout)
-        self._port = port
+        self._port, self._running = port, running
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self.events = select.POLLOUT
         self._connected = False
@@ -70,6 +71,8 @@ class _Connecting(Asking):
             if problem:
                 return Answer(Word.UNASKED, f"could not ask: {errno.errorcode.get(problem, problem)}")
             self._connected = True
+            if self._running.owns_connection(self._port, self._socket.getsockname()[1]) is False:
+                return Answer(Word.FOREIGN, f"its port {self._port} is answered by a stranger")
         return self._converse()
 
     def _converse(self) -> Answer | None:
@@ -81,8 +84,8 @@ def _writable(sock: socket.socket) -> bool:
 
 
 class _Http(_Connecting):
-    def __init__(self, probe: HttpProbe, port: int, timeout: float) -> None:
-        super().__init__(port, timeout)
+    def __init__(self, probe: HttpProbe, port: int, running: Running, timeout: float) -> None:
+        super().__init__(port, running, timeout)
         self._probe = probe
         self._left = _request(probe.path, port)
         self._got = b""
@@ -124,18 +127,18 @@ def _request(path: str, port: int, key: str | None = None) -> bytes:
 
 class Page(_Connecting):
     """
-    Asks for a page of metrics. The answer is a YES with the page as its reason, and UNASKED for all else: a server that
-    does not tell of its work is not ill for that.
+    Asks for a page of metrics. The answer is a YES with the page as its reason, FOREIGN when a stranger has the port,
+    and UNASKED for all else: a server that does not tell of its work is not ill for that.
     """
 
-    def __init__(self, path: str, port: int, timeout: float, key: str | None = None) -> None:
-        super().__init__(port, timeout)
+    def __init__(self, path: str, port: int, running: Running, timeout: float, key: str | None = None) -> None:
+        super().__init__(port, running, timeout)
         self._left = _request(path, port, key)
         self._path, self._got = path, b""
 
     def advance(self) -> Answer | None:
         answer = super().advance()
-        if answer is not None and answer.word is not Word.YES:
+        if answer is not None and answer.word not in (Word.YES, Word.FOREIGN):
             return Answer(Word.UNASKED, f"could not ask for {self._path}: {answer.reason}")
         return answer
 
@@ -164,9 +167,9 @@ class Page(_Connecting):
         return Answer(Word.YES, body.decode(errors="replace"))
 
 
-def begin_page(rule: Progress, spec: LaunchSpec, secrets: dict[str, str], timeout: float) -> Asking:
+def begin_page(rule: Progress, spec: LaunchSpec, running: Running, secrets: dict[str, str], timeout: float) -> Asking:
     """Begin to ask for the metrics of ``rule``, with the instance's key if it has one. Raises ``OSError``."""
-    return Page(rule.path, _host_port(spec, rule.port), timeout, secrets.get("api_key"))
+    return Page(rule.path, _host_port(spec, rule.port), running, timeout, secrets.get("api_key"))
 
 
 class _Command(Asking):
@@ -199,9 +202,9 @@ def begin(probe: Probe, spec: LaunchSpec, running: Running, scanner: Scanner, ti
     """Begin to ask. Raises ``OSError`` when not even a socket can be had: that is not an answer."""
     match probe:
         case HttpProbe():
-            return _Http(probe, _host_port(spec, probe.port), timeout)
+            return _Http(probe, _host_port(spec, probe.port), running, timeout)
         case TcpProbe():
-            return _Connecting(_host_port(spec, probe.port), timeout)
+            return _Connecting(_host_port(spec, probe.port), running, timeout)
         case CommandProbe():
             return _Command(probe, running, timeout)
         case LogProbe():

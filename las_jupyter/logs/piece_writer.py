@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from las_jupyter.logs.pieces import piece, starts
+from las_jupyter.state.files import make_folders, plain_here
 
 
 class PieceWriter:
@@ -17,7 +18,7 @@ class PieceWriter:
     def __init__(self, path: str, keep: int) -> None:
         self._path, self._keep, self._piece = path, keep, max(1, keep // 8)
         self._fd, self._start, self._size = -1, 0, 0
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        make_folders(path)
         last = starts(path)[-1:]
         self._open(last[0] if last else 0)
 
@@ -58,8 +59,8 @@ class PieceWriter:
         self._open(self.end)
 
     def _open(self, start: int) -> None:
-        os.makedirs(self._path, mode=0o700, exist_ok=True)
+        make_folders(self._path)
         # Without O_APPEND, into which no pipe can be spliced.
-        fd = os.open(piece(self._path, start), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = plain_here(piece(self._path, start), os.O_WRONLY | os.O_CREAT)
         self.close()
         self._fd, self._start, self._size = fd, start, os.lseek(fd, 0, os.SEEK_END)

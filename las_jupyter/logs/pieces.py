@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from las_jupyter.logs import holes
+from las_jupyter.state.files import NoPlainFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,38 @@ _DIGITS = 15
 _NEW_LINE_WITHIN = 64 * 1024
 _TRIES = 20
 _BLOCK = 512
+
+
+def opened(path: str) -> int:
+    """
+    A descriptor to read a log, a piece or an index from; never waits.
+
+    Neither the file nor its folder may be a link, and the folder must be ours or root's: who could put something else
+    there could make us show it. Raises ``OSError``.
+    """
+    folder, name = os.path.split(path)
+    at = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(at).st_uid not in (0, os.geteuid()):
+            raise NoPlainFile(path, "in a folder of somebody else")
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    finally:
+        os.close(at)
+    if not _is_log(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NoPlainFile(path, "something else")
+    return fd
+
+
+def _is_log(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def _found(path: str) -> os.stat_result:
+    found = os.lstat(path)
+    if not _is_log(found.st_mode):
+        raise NoPlainFile(path, "something else")
+    return found
 
 
 def piece(path: str, start: int) -> str:
@@ -35,7 +68,7 @@ def starts(path: str) -> list[int]:
 
 def size(path: str) -> int:
     """Bytes written so far, those trimmed away included. Raises ``OSError`` when there is no log."""
-    found = os.stat(path)
+    found = _found(path)
     if not stat.S_ISDIR(found.st_mode):
         return found.st_size
     return int(_whole(lambda: _end(path)))
@@ -43,18 +76,18 @@ def size(path: str) -> int:
 
 def modified(path: str) -> float:
     """When it was last written to, in seconds since the epoch. Raises ``OSError`` when there is no log."""
-    found = os.stat(path)
+    found = _found(path)
     if not stat.S_ISDIR(found.st_mode):
         return found.st_mtime
     return float(
-        _whole(lambda: max((os.stat(piece(path, start)).st_mtime for start in starts(path)[-1:]), default=0.0))
+        _whole(lambda: max((os.lstat(piece(path, start)).st_mtime for start in starts(path)[-1:]), default=0.0))
     )
 
 
 def head(path: str) -> int:
     """Where the bytes begin that are still there, at a line's beginning where one is near."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = opened(path)
     except OSError:
         return 0
     try:
@@ -71,7 +104,7 @@ def head(path: str) -> int:
 def read(path: str, offset: int, limit: int) -> bytes:
     """At most ``limit`` bytes from ``offset`` on; fewer only at the end. What was trimmed away reads as zeros."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = opened(path)
     except OSError:
         return b""
     try:
@@ -116,7 +149,7 @@ def _whole(look: Callable[[], Any]) -> Any:
 
 def _end(path: str) -> int:
     last = starts(path)[-1:]
-    return last[0] + os.stat(piece(path, last[0])).st_size if last else 0
+    return last[0] + os.lstat(piece(path, last[0])).st_size if last else 0
 
 
 def _read(path: str, offset: int, limit: int) -> bytes:
@@ -138,7 +171,7 @@ def _read(path: str, offset: int, limit: int) -> bytes:
 
 
 def _bytes(path: str, offset: int, limit: int) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = opened(path)
     try:
         return os.pread(fd, limit, offset)
     finally:

@@ -94,7 +94,7 @@ class LogReader:
         try:
             if pieces.modified(self.path) + _FILE_TIMES_LAG < moment:
                 return self.size
-            fd = os.open(index.index_path(self.path), os.O_RDONLY | os.O_CLOEXEC)
+            fd = pieces.opened(index.index_path(self.path))
         except OSError:
             return 0  # without an index all of it may be newer
         try:

@@ -15,7 +15,9 @@ from las_jupyter.core.launch import LogRule
 from las_jupyter.core.states import LogCapture
 from las_jupyter.logs import index, pieces
 from las_jupyter.logs.holes import head, punch
-from las_jupyter.state.files import write_atomic
+from las_jupyter.logs.names import is_log
+from las_jupyter.state.files import plain_here, write_atomic
+from las_jupyter.state.paths import make_private
 
 _EVERY = 1.0
 _SOONEST = 0.05
@@ -38,14 +40,15 @@ class LogStore:
         self._seen = -1
         self._seen_at = 0.0
         self._path = ""
-        os.makedirs(folder, mode=0o700, exist_ok=True)
 
     def open(self, generation: int, stamp: str) -> tuple[str, int]:
         """
         A new log for start number ``generation`` and a descriptor that appends to it; -1 when it is one in pieces.
 
-        Logs of older starts are removed as the rule says. Raises ``OSError`` when none can be made.
+        Logs of older starts are removed as the rule says. Raises ``OSError`` when none can be made, and
+        ``UnsafeFolder`` when others could put something else in its place.
         """
+        make_private(self.folder, "runtime.log_dir")
         path, fd = self._new(f"{generation:04d}-{stamp}")
         if self._in_pieces(fd):
             os.close(fd)
@@ -92,7 +95,7 @@ class LogStore:
 
     def _note(self, size: int) -> None:
         try:
-            fd = os.open(index.index_path(self._path), _FLAGS & ~os.O_WRONLY | os.O_RDWR, 0o600)
+            fd = plain_here(index.index_path(self._path), os.O_RDWR | os.O_CREAT | os.O_APPEND)
         except OSError:
             return  # a disk without room: ``since`` then shows more than asked for
         try:
@@ -121,7 +124,7 @@ class LogStore:
 
     def _trim(self, size: int) -> None:
         try:
-            fd = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = plain_here(self._path, os.O_RDWR)
         except OSError:
             return
         try:
@@ -140,7 +143,7 @@ class LogStore:
 
     def _trim_index(self, size: int) -> None:
         try:
-            fd = os.open(index.index_path(self._path), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = plain_here(index.index_path(self._path), os.O_RDWR)
         except OSError:
             return
         try:
@@ -156,9 +159,9 @@ class LogStore:
         """Without holes: the rows that are still of use, written anew."""
         path = index.index_path(self._path)
         try:
-            if os.stat(path).st_size < _LONGEST_INDEX:
+            if os.lstat(path).st_size < _LONGEST_INDEX:
                 return
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=plain_here) as file:
                 gone = index.bytes_before(file.fileno(), pieces.head(self._path))
                 if gone >= _LONGEST_INDEX // 2:
                     file.seek(gone)
@@ -191,8 +194,7 @@ def logs_of(folder: str) -> list[str]:
         names = os.listdir(folder)
     except OSError:
         return []
-    starts = [name for name in names if name.endswith(".log") and name.count("-") and name.split("-")[0].isdigit()]
-    return [os.path.join(folder, name) for name in sorted(starts, key=_age)]
+    return [os.path.join(folder, name) for name in sorted(filter(is_log, names), key=_age)]
 
 
 def _age(name: str) -> tuple[str, int, int, str]:

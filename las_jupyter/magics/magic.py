@@ -9,6 +9,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, output_can_be_silenced
 
+from las_jupyter.core import advice
 from las_jupyter.core.errors import BadRequest
 from las_jupyter.display.text import Text
 from las_jupyter.magics.words import split_line
@@ -58,7 +59,7 @@ def refuse_unfilled(words: list[str]) -> None:
             raise BadRequest(
                 f"{word} was not filled in.",
                 cause=f"there is no Python variable {word[1:-1]} in this notebook",
-                remedy=f"run the cell that sets {word[1:-1]} first",
+                remedy=f"run the cell that sets {advice.word(word[1:-1])} first",
             )
 
 

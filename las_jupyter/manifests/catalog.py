@@ -16,6 +16,7 @@ from las_jupyter.core.states import Trust
 from las_jupyter.manifests import versions
 from las_jupyter.manifests.load import parse_manifest, read_file
 from las_jupyter.manifests.trust import BUNDLED, Pin, content_hash, pins, standing
+from las_jupyter.settings.own import check_own, user_file
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
@@ -145,7 +146,7 @@ class Catalog:
             raise PlanRefused(
                 f"{of.manifest.name} cannot be started: it needs {text}.",
                 cause=f"{error.message.rstrip('.')} ({error.cause})" if error.cause else error.message,
-                remedy=f"add a manifest of {wanted.name} to {_user_folder()}",
+                remedy=f"add a manifest of {word(wanted.name)} to {word(_user_folder())}",
             ) from error
 
     def _unknown(self, name: str) -> UnknownModule:
@@ -155,7 +156,7 @@ class Catalog:
         return UnknownModule(
             f"There is no module {name!r}.",
             cause=f"known are {', '.join(names)}",
-            remedy=f"did you mean {near[0]}?" if near else "%las modules",
+            remedy=f"did you mean {word(near[0])}?" if near else "%las modules",
         )
 
 
@@ -178,10 +179,17 @@ def load_catalog(settings: Any = None) -> Catalog:
     pinned = pins()
     for path in _user_files(settings):
         try:
-            entries.append(read_entry(path, "user", pinned))
+            entries.append(_believed(read_entry(path, "user", pinned)))
         except LasError as problem:
             problems.append(problem)
     return Catalog(entries, problems)
+
+
+def _believed(entry: Entry) -> Entry:
+    """What lies in our own folder must be out of others' reach, or pinned. Raises ``InvalidSettings``."""
+    if not entry.trusted and entry.path.is_relative_to(_user_folder()):
+        check_own(entry.path)
+    return entry
 
 
 @lru_cache(maxsize=1)
@@ -227,8 +235,6 @@ def _parsed(data: bytes, path: str) -> Manifest:
 
 
 def _user_folder() -> Path:
-    from las_jupyter.settings.files import user_file
-
     return user_file().with_name("manifests")
 
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from las_jupyter.core.unseen import seen
 from las_jupyter.logs.patterns import too_slow
 from las_jupyter.manifests import template
 from las_jupyter.manifests.spellings import parse_user
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Place = tuple[str | int, ...]
 
 _PROBES = ("http", "tcp", "command", "log")
+_RUNS_A_GROUP = re.compile(r"(?:^|[,;:|&(`]|\bor|\bthen|\brun)\s*\{\d+\}")
 _TOO_SLOW = (
     "searching for it may take for ever: a repeat inside a repeat, or several that can hold the same letters;"
     " write .{0,80} or [^…]* for .*"
@@ -34,6 +36,7 @@ class Problem(NamedTuple):
 
 def problems(manifest: Manifest) -> Iterator[Problem]:
     """Everything that does not fit, in the order of the file's sections."""
+    yield from _texts(manifest)
     yield from _runtime(manifest)
     yield from _dependencies(manifest)
     yield from _launch(manifest)
@@ -42,6 +45,25 @@ def problems(manifest: Manifest) -> Iterator[Problem]:
     yield from _identity(manifest)
     yield from _stop(manifest)
     yield from _patterns(manifest)
+
+
+def _texts(manifest: Manifest) -> Iterator[Problem]:
+    """What a person reads must be what is there to read; and but for notes and description each is one line."""
+    native, container = (getattr(manifest.launch, mode, None) for mode in ("native", "container"))
+    one_line: list[tuple[Place, str | None]] = [
+        (("launch", "native", "install"), native and native.install),
+        (("launch", "container", "user_reason"), container and container.user_reason),
+        *((("phases", index, "says"), row.says) for index, row in enumerate(manifest.phases)),
+        *((("failures", index, "meaning"), row.meaning) for index, row in enumerate(manifest.failures)),
+        *((("failures", index, "remedy"), row.remedy) for index, row in enumerate(manifest.failures)),
+        *((("refuse", index, "use"), row.use) for index, row in enumerate(manifest.refuse)),
+    ]
+    longer: list[tuple[Place, str | None]] = [(("description",), manifest.description), (("notes",), manifest.notes)]
+    for at, text in one_line + longer:
+        if text and seen(text, joiners=True) != text:
+            yield Problem(at, "it holds characters that cannot be seen")
+        elif text and "\n" in text.rstrip("\n") and (at, text) in one_line:
+            yield Problem(at, "it is one line")
 
 
 def _runtime(manifest: Manifest) -> Iterator[Problem]:
@@ -206,6 +228,8 @@ def _patterns(manifest: Manifest) -> Iterator[Problem]:
                 if not 1 <= int(number) <= groups:
                     told = f"{{{number}}} is used, and the pattern has {groups} groups"
                     yield Problem(("failures", index, field), told)
+        if _RUNS_A_GROUP.search(row.remedy):
+            yield Problem(("failures", index, "remedy"), "a command cannot begin with what a log says")
 
 
 def _pattern(at: Place, pattern: str) -> Iterator[Problem]:

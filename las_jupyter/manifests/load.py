@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidManifest
-from las_jupyter.settings.yaml_file import Document, Unreadable, parse_yaml
+from las_jupyter.settings.yaml_file import LARGEST, Document, Unreadable, parse_yaml
+from las_jupyter.state.files import read_plain
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
@@ -26,7 +27,7 @@ def load_manifest(path: str | Path) -> Manifest:
 def read_file(path: str | Path) -> bytes:
     """The bytes of ``path``. Raises ``InvalidManifest``."""
     try:
-        return Path(path).read_bytes()
+        return read_plain(str(path), LARGEST)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidManifest(f"{path} cannot be read.", cause=reason, remedy="check the path") from error
@@ -75,7 +76,7 @@ def _explained(found: list[Complaint], document: Document, path: str) -> Invalid
         f"{path} breaks the manifest schema{f' in {len(told)} places' if len(told) > 1 else ''}.",
         cause=told[0],
         details=(*told[1:_SHOWN], *more),
-        remedy=f"mend {word(path)}, line {lines[0][0]}",
+        remedy=f"mend {word(path)}, line {lines[0][0]:d}",
     )
 
 
@@ -108,5 +109,5 @@ def _check_integrity(manifest: Manifest, data: bytes, document: Document, path: 
         raise InvalidManifest(
             f"{path} is not the file its author signed off.",
             cause=f"line {line}, integrity.checksum says {given[:23]}…, and the content is {actual[:23]}…",
-            remedy=f"get the file again; if you changed it yourself, write {actual}",
+            remedy=f"get the file again; if you changed it yourself, write {word(actual)}",
         )

@@ -1,8 +1,13 @@
-"""Extra arguments for the engine that would undo what was decided, and the right way instead."""
+"""
+Extra arguments for the engine that would undo what was decided, and the right way instead.
+
+This is early advice: engines read options in ways of their own. Where a server really listens is measured while it runs
+(``Running.open_listeners``); a key, and what a file of options says, can be looked after here alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from las_jupyter.core.states import Mode
@@ -11,7 +16,8 @@ from las_jupyter.manifests.template import names_in
 if TYPE_CHECKING:
     from las_jupyter.manifests.schema import Manifest
 
-_SHORTEST_ABBREVIATION = len("--xxx")
+_SHORTEST_ABBREVIATION = len("--x")
+_NO_LETTERS_OF_A_NAME = frozenset("\"'\\")
 
 
 class RefusedArgument(NamedTuple):
@@ -26,16 +32,47 @@ def refused_arguments(manifest: Manifest, args: Sequence[str]) -> tuple[RefusedA
     """
     Those of ``args`` that the manifest refuses, in any spelling an option parser takes.
 
-    That is ``--host X``, ``--host=X``, ``--HOST``, ``--api_key`` for ``--api-key``, and an abbreviation such as
-    ``--hos``. An entry that ends with ``*`` stands for any ending, as ``-h*`` for ``-h0.0.0.0``.
+    That is ``--host X``, ``--host=X``, ``--HOST``, ``--api_key`` for ``--api-key``, an abbreviation such as ``--ho``,
+    and any of these inside a word, as ``"--save 60 --host X"`` or on a line of its own. An entry that ends with ``*``
+    stands for any ending, as ``-h*`` for ``-h0.0.0.0``. An option whose name is written with quotes or backslashes is
+    refused whatever it means.
     """
     rules = {option: row.use for row in manifest.refuse for option in row.args}
     found = []
     for word in args:
-        option = next((each for each in rules if _means(word, each)), None)
-        if option is not None:
-            found.append(RefusedArgument(word.partition("=")[0], option, rules[option]))
+        for name in _names(word):
+            option = next((each for each in rules if _means(name, each)), None)
+            if option is not None:
+                found.append(RefusedArgument(_option(name), option, rules[option]))
+                break
+            if _is_disguised(name):
+                found.append(RefusedArgument(_option(name), name, "the option's plain name"))
+                break
     return tuple(found)
+
+
+def _names(word: str) -> Iterator[str]:
+    """
+    Where an engine may find an option in one word: Redis takes blanks apart, and a new line for a new option.
+
+    A word that does not begin as an option is a value, whatever it holds.
+    """
+    yield word.strip()
+    if not word.lstrip().startswith("-"):
+        return
+    for number, line in enumerate(word.strip().splitlines()):
+        parts = line.split()
+        if number and parts and not parts[0].startswith("-"):
+            yield f"--{parts[0]}"
+        yield from parts
+
+
+def _is_disguised(name: str) -> bool:
+    return name.startswith("--") and not _NO_LETTERS_OF_A_NAME.isdisjoint(_option(name))
+
+
+def _option(name: str) -> str:
+    return name.split()[0].partition("=")[0]
 
 
 def settled_variables(manifest: Manifest, mode: Mode) -> dict[str, str]:
@@ -61,4 +98,6 @@ def _means(word: str, option: str) -> bool:
 
 
 def _bare(word: str) -> str:
-    return word.replace("_", "-").lower() if word.startswith("--") else word
+    """A name as most engines compare it; one letter behind one dash means what it means in its own case."""
+    kept = 2 if word.startswith("-") and not word.startswith("--") else 0
+    return word[:kept] + word[kept:].replace("_", "-").lower()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from las_jupyter.core.launch import LEAST_PAUSE
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.manifests import spellings
 from las_jupyter.manifests.modes import explain, startable
@@ -153,7 +154,10 @@ class NativeLaunch(Strict):
     needs: list[Program] = Field([], description="the bare names of programs it needs; the first is {engine}")
     install: str | None = Field(None, description="what to do when the program is not here")
     env: dict[EnvName, Word] = Field({}, description="environment it is given")
-    hardened: bool = Field(default=True, description="whether the backend may restrict what it can reach")
+    opens: str | None = Field(
+        None,
+        description="why it opens ports to the network beside its own and cannot be kept from it; the plan shows it",
+    )
 
 
 class ContainerLaunch(Strict):
@@ -251,7 +255,7 @@ class Live(Strict):
     tcp: Tcp | None = None
     command: list[Word] | None = Field(None, min_length=1)
     log: Pattern | None = None
-    every: Seconds = Field(10.0, description="the pause between two questions")
+    every: Seconds = Field(10.0, ge=LEAST_PAUSE, description="the pause between two questions, at least 100ms")
     timeout: Seconds = Field(5.0, description="how long an answer may take")
     unhealthy_after: int = Field(3, ge=1, description="noes in a row that make it unhealthy")
     healthy_after: int = Field(1, ge=1, description="yeses in a row that make it healthy again")

@@ -16,9 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import DownloadFailed
+from las_jupyter.models.seen import remember, sha256_of
+from las_jupyter.state.custody import fault_of, fault_of_folder_for
+from las_jupyter.state.files import make_folders, plain_here, read_plain
+from las_jupyter.state.paths import UnsafeFolder
 
 _LOCK_POLL_SECONDS = 0.2
+_NOTE_AT_MOST = 64 * 1024  # bytes of a checksum and a name
 
 
 class Progress(NamedTuple):
@@ -47,26 +53,51 @@ def checksum_file(model: Path) -> Path:
 def recorded_checksum(model: Path) -> str | None:
     """The sha256 recorded when ``model`` was fetched, or None."""
     try:
-        return checksum_file(model).read_text().split()[0]
-    except (OSError, IndexError):
+        return read_plain(str(checksum_file(model)), _NOTE_AT_MOST).decode().split()[0]
+    except (OSError, ValueError, IndexError):
         return None
 
 
-def is_complete(model: Path, *, size: int | None = None) -> bool:
-    """Whether a fetch of ``model`` was finished: it and its checksum are there, and it has ``size`` bytes if known."""
+def is_complete(model: Path, *, size: int | None = None, sha256: str | None = None) -> bool:
+    """
+    Whether ``model`` is the file that was fetched: it has the checksum beside it, and ``size`` and ``sha256`` if known.
+
+    A file that we have not seen before is read whole, once.
+    """
+    noted = recorded_checksum(model)
+    if noted is None or noted != (sha256 or noted):
+        return False
     try:
-        found = model.stat().st_size
+        return (size is None or model.stat().st_size == size) and sha256_of(model) == noted
     except OSError:
         return False
-    return recorded_checksum(model) is not None and (size is None or found == size)
+
+
+def check_hands(model: Path) -> None:
+    """
+    Raise ``UnsafeFolder`` when somebody else could have put ``model`` where it is, or could put another there.
+
+    Of a link only the place where it stands is looked at: it leads into the cache that its user named to the hub.
+    """
+    there = model.is_symlink() or model.exists()
+    fault = fault_of(str(model), follow=False) if there else fault_of_folder_for(str(model))
+    if fault is not None:
+        raise UnsafeFolder(
+            f"{model} is not believed, for others could change it.",
+            cause=f"{fault.path}: {fault.why}",
+            remedy=f"{fault.remedy}, or set models.cache_dir to a folder of your own",
+        )
 
 
 def put(finished: Path, model: Path, sha256: str) -> None:
     """Move the ``finished`` download to its place. The checksum goes first: the file's rename is what counts."""
     note = finished.with_name("checksum")
     note.write_text(f"{sha256}  {model.name}\n")
+    for each in (note, finished):
+        each.chmod(each.stat().st_mode & 0o755)  # whatever the umask is, nobody else may change it
     note.replace(checksum_file(model))
     finished.replace(model)
+    remember(model, sha256)
 
 
 def work_dir(model: Path) -> Path:
@@ -83,8 +114,8 @@ def only_one_fetches(model: Path, on_progress: OnProgress, total: int | None) ->
     two processes lock two different files.
     """
     try:
-        model.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(model.with_name(f".{model.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folders(str(model.parent))
+        lock = plain_here(str(model.with_name(f".{model.name}.lock")), os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise DownloadFailed(
             f"The model folder {model.parent} cannot be written.",
@@ -108,8 +139,15 @@ def only_one_fetches(model: Path, on_progress: OnProgress, total: int | None) ->
 def fresh_work_dir(model: Path) -> Iterator[Path]:
     """An empty folder to download ``model`` in, gone at the end. Call with the lock held: old remains are removed."""
     folder = work_dir(model)
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise DownloadFailed(
+            f"{folder} cannot be made anew to download into.", cause=error.strerror, remedy=f"rm -r {word(str(folder))}"
+        ) from error
     try:
         yield folder
     finally:

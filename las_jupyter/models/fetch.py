@@ -12,6 +12,7 @@ from las_jupyter.models import hub, pypi
 from las_jupyter.models.cache import (
     OnProgress,
     Progress,
+    check_hands,
     default_cache_dir,
     recorded_checksum,
 )
@@ -49,18 +50,20 @@ def locate(reference: ModelReference, cache_dir: str | Path | None = None) -> Lo
     """
     Where the model is now. Looks at the disk only.
 
-    Raises ``UnknownModel`` for a path with nothing there and ``InvalidModel`` for a file of the user that is no GGUF or
-    is cut; a damaged file of the cache counts as not there.
+    Raises ``UnknownModel`` for a path with nothing there, ``InvalidModel`` for a file of the user that is no GGUF or is
+    cut, and ``UnsafeFolder`` for a model folder of others; a damaged file of the cache counts as not there.
     """
     match reference.source:
         case Source.PATH:
             return _look_at_path(reference)
         case Source.PYPI:
             target = pypi.cached_path(reference, _folder(cache_dir))
+            check_hands(target)
             return _fetched(reference, target if pypi.is_here(reference, target) else None, target)
         case Source.HF:
-            cached = hub.cached_path(reference, _folder(cache_dir))
-            return _fetched(reference, cached, hub.link_path(reference, _folder(cache_dir)))
+            link = hub.link_path(reference, _folder(cache_dir))
+            check_hands(link)
+            return _fetched(reference, hub.cached_path(reference, _folder(cache_dir)), link)
 
 
 def fetch(
@@ -97,6 +100,12 @@ def _look_at_path(reference: ModelReference) -> LocatedModel:
         raise UnknownModel(
             f"There is no model file {path}.",
             cause=_neighbours(path),
+            remedy="give the path of a .gguf file, or a named model such as smollm2-135m",
+        )
+    if not path.is_file() and not path.is_dir():
+        raise InvalidModel(
+            f"{path} is no model.",
+            cause="it is a pipe, a socket or a device; a model is a file or a folder",
             remedy="give the path of a .gguf file, or a named model such as smollm2-135m",
         )
     return _located(reference, path)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from las_jupyter.core.errors import InvalidModel
 from las_jupyter.resources.ggml_types import BLOCKS as BLOCKS
+from las_jupyter.state.files import plain
 
 _SCALAR_BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _UINT32, _STRING, _ARRAY = 4, 8, 9
@@ -47,7 +48,7 @@ def check_gguf(path: str | Path) -> None:
 @lru_cache(maxsize=64)
 def _check(path: Path, size: int, edition: tuple[int, ...]) -> None:  # noqa: ARG001 - a key; an error is not kept
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=plain) as file:
             start = file.read(8)
             if start[:4] != b"GGUF":
                 raise _not_gguf(path, start)

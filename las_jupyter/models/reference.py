@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import UnknownModel
 from las_jupyter.models.named import NAMED_MODELS
 
@@ -88,7 +89,7 @@ def parse(text: str, *, base: Path | None = None) -> ModelReference:
         return found
     path = (base or Path.cwd()) / os.path.expanduser(text)  # noqa: PTH111 - Path's raises for a user who is not there
     if text and _is_a_path(text, path):
-        return ModelReference(text, Source.PATH, path=str(path.resolve()))
+        return ModelReference(text, Source.PATH, path=os.path.realpath(path))  # which a circle of links does not stop
     if _REPO.fullmatch(text):
         return ModelReference(text, Source.HF, repo=text)
     raise _unknown(text)
@@ -161,7 +162,7 @@ def _unknown(text: str) -> UnknownModel:
     return UnknownModel(
         f"No model is called {text!r}.",
         cause=f"the named models are: {names}",
-        remedy=f"did you mean --model {close[0]}?"
+        remedy=f"did you mean --model {word(close[0])}?"
         if close
         else "give a .gguf file, a named model, pypi:… or hf:ORG/REPO/FILE",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec
 from las_jupyter.core.states import Mode
@@ -45,14 +46,14 @@ def check_model_size(world: World, decisions: list[Decision]) -> tuple[str, ...]
         raise PlanRefused(
             f"{model.text} may not be served.",
             cause=f"{rule}, and how many it has cannot be read from its files",
-            remedy=f"%las start {manifest.name} --model with a GGUF file, or a folder of safetensors",
+            remedy=f"%las start {word(manifest.name)} --model with a GGUF file, or a folder of safetensors",
         )
     has = f"it has {format_parameters(model.parameters)}"
     if model.parameters > most * MODEL_TOLERANCE:
         raise PlanRefused(
             f"{model.text} is larger than is allowed.",
             cause=f"{has}, and {rule}",
-            remedy=f"%las start {manifest.name} --model with a smaller one",
+            remedy=f"%las start {word(manifest.name)} --model with a smaller one",
         )
     decisions.append(Decision("model size", "allowed", f"{has}, and {rule}"))
     return ()

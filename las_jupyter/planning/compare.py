@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from las_jupyter.core.enforcement import keepers_of, means_words
-from las_jupyter.core.errors import PlanRefused
+from las_jupyter.core.errors import NEXT_STEP, PlanRefused
 from las_jupyter.core.launch import (
     CommandProbe,
     HttpProbe,
@@ -82,7 +82,7 @@ def side_by_side(request: StartRequest, module: str, sides: tuple[Side, ...], ke
 def _possible(side: Side) -> str:
     if side.plan is not None:
         return "yes"
-    return f"no: {side.refusal}" + (f" → {side.remedy}" if side.remedy else "")
+    return f"no: {side.refusal}" + (f" {NEXT_STEP}{side.remedy}" if side.remedy else "")
 
 
 def _row(subject: str, native: str | StartPlan | None, container: str | StartPlan | None) -> ComparedRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from las_jupyter.core.launch import Decision
+from las_jupyter.core.launch import Decision, LaunchSpec
 from las_jupyter.core.states import Mode
 
 if TYPE_CHECKING:
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 ORDER = ("docker", "podman")
 SETTING = "runtime.container_engine"
 ANY = "auto"
+
+
+def warn_reachable(backend: Backend, spec: LaunchSpec) -> tuple[str, ...]:
+    """What an engine cannot keep of the promise that a server which is not exposed is this machine's alone."""
+    if spec.exposed or not spec.ports or not backend.reachable:
+        return ()
+    return (f"other machines may reach it, though it is not exposed: {backend.reachable}",)
 
 
 def engine_decision(world: World, chosen: Backend) -> Decision:

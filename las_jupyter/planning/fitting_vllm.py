@@ -126,7 +126,7 @@ def _into_claim(
 
 
 def _smaller_remedy(possible: int) -> str:
-    smaller = f"-- --max-model-len {possible} fits, or " if possible else ""
+    smaller = f"-- --max-model-len {possible:d} fits, or " if possible else ""
     return f"{smaller}more GPUs, or a smaller model or quantisation; --overcommit starts it all the same"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.launch import Decision, Gpus
 from las_jupyter.core.states import Mode
@@ -38,13 +39,15 @@ def choose_gpus(request: StartRequest, world: World, mode: Mode, decisions: list
     most = world.policy.max_gpus
     if most is not None and len(wanted) > most:
         raise PlanRefused(
-            f"{len(wanted)} GPUs are more than is allowed.", cause=world.policy.reasons["gpus"], remedy=f"--gpus {most}"
+            f"{len(wanted)} GPUs are more than is allowed.",
+            cause=world.policy.reasons["gpus"],
+            remedy=f"--gpus {most:d}",
         )
     if len(wanted) > 1 and SEVERAL_GPUS in world.policy.reasons:
         raise PlanRefused(
             "One server over several GPUs is not allowed.",
             cause=world.policy.reasons[SEVERAL_GPUS],
-            remedy=f"--gpus {wanted[0]}",
+            remedy=f"--gpus {word(wanted[0])}",
         )
     shared = _shared(request, world, wanted)
     decisions.append(Decision("GPUs", ",".join(wanted), f"you asked for them{shared}", override=bool(shared)))
@@ -69,12 +72,12 @@ def _shared(request: StartRequest, world: World, wanted: tuple[str, ...]) -> str
     if request.share_gpu:
         return f", and to share: {held}"
     left = [gpu for gpu in world.machine.gpu_ids if gpu not in leases(world)]
-    another = f"--gpus {','.join(left)}, or " if left else ""
+    another = f"--gpus {word(','.join(left))}, or " if left else ""
     first = next(iter(taken.values()))[0]
     raise PlanRefused(
         f"GPU {', '.join(sorted(taken))} is in use.",
         cause=held,
-        remedy=f"{another}--share-gpu to use it together, or %las stop {first}",
+        remedy=f"{another}--share-gpu to use it together, or %las stop {word(first)}",
     )
 
 
@@ -94,5 +97,5 @@ def _check_gpu_is_not_needed(world: World, mode: Mode) -> None:
 
 def _without_gpu(name: str, *, by_image: bool, here: bool) -> str:
     if here:
-        return f"%las start {name} --gpus all"
-    return f"%las plan {name} --mode native, which says what it takes here" if by_image else "%las doctor"
+        return f"%las start {word(name)} --gpus all"
+    return f"%las plan {word(name)} --mode native, which says what it takes here" if by_image else "%las doctor"

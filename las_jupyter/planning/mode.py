@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.states import Mode
 
@@ -65,4 +66,4 @@ def choose_mode(question: ModeQuestion, module: str) -> ModeChoice:
 
 
 def _other(accepted: list[Mode], module: str) -> str | None:
-    return f"%las start {module} --mode {accepted[0]}" if accepted else None
+    return f"%las start {word(module)} --mode {accepted[0].value}" if accepted else None

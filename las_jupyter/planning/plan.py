@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
-from las_jupyter.core.advice import their_words
+from las_jupyter.core.advice import word
 from las_jupyter.core.enforcement import keepers_of, limit_words
 from las_jupyter.core.errors import BadRequest, PlanRefused
 from las_jupyter.core.fingerprint import fingerprint
@@ -23,14 +23,16 @@ from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
 from las_jupyter.planning.allowed import check_allowed, check_exposure, check_model_size, warn_exposed
 from las_jupyter.planning.arguments import check_arguments, check_environment
-from las_jupyter.planning.container_engines import engine_decision
+from las_jupyter.planning.container_engines import engine_decision, warn_reachable
 from las_jupyter.planning.fitting import fit_model
 from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
+from las_jupyter.planning.model_choice import check_model_choice
 from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.provenance import check_namesake, check_trust, manifest_decision, warn_untrusted
 from las_jupyter.planning.room import Values
 from las_jupyter.planning.shared_places import check_mount
+from las_jupyter.planning.theirs import container_of, failures_of, phases_of
 from las_jupyter.planning.users import choose_user
 from las_jupyter.resources.measured import memory_key
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container, or where a policy and the user both want it
 _PIDS = 4096
+_NAMES = 6  # of withheld variables; a notebook of a hub in a cloud has dozens
 
 T = TypeVar("T", int, float)
 
@@ -67,9 +70,11 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     limits = _limits(request, world, mode.mode, decisions)
     if mode.mode is Mode.NATIVE:
         _keepers_decision(limits, world, decisions)
+        _withheld_decision(request, world, decisions)
     mounts = _mounts(request, world, mode.mode)
     shown = _shown(request, world) if mode.mode is Mode.CONTAINER else ()
     _model_decision(world, decisions)
+    check_model_choice(request, world)
     measured = check_model_size(world, decisions)
 
     def key(values: Values) -> str:
@@ -102,12 +107,13 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         model=world.model.text if world.model else None,
         model_alias=world.model.alias if world.model else None,
         container=_container(world, backend, gpus, mounts, decisions) if mode.mode is Mode.CONTAINER else None,
-        phases=lower.phases(manifest),
-        failures=lower.failures(manifest),
+        phases=phases_of(world.entry),
+        failures=failures_of(world.entry),
         provides=tuple(manifest.interfaces.provides),
         api_path=manifest.interfaces.api_path,
         memory_promised=limits.memory or fitted.need,
         exposed=request.expose and bool(ports),
+        opens=_opens(manifest, mode.mode, decisions),
         memory_key=key(fitted.values) if fitted.need else "",
         manifest=world.entry.provenance,
         decisions=tuple(decisions),
@@ -115,13 +121,14 @@ def decide(request: StartRequest, world: World) -> StartPlan:
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     warnings = (
-        warn_untrusted(world)
-        + shown
-        + offer_other(request, world, ports)
-        + warn_exposed(spec)
-        + measured
-        + _warnings(world, gpus)
-        + fitted.warnings
+        *warn_untrusted(world),
+        *shown,
+        *offer_other(request, world, ports),
+        *warn_exposed(spec),
+        *warn_reachable(backend, spec),
+        *measured,
+        *_warnings(world, gpus),
+        *fitted.warnings,
     )
     return StartPlan(request, spec, tuple(decisions), warnings, downloads, world.requires)
 
@@ -219,10 +226,8 @@ def _container(
     manifest = world.entry.manifest
     decisions.append(engine_decision(world, backend))
     writes = any(mount.writable for mount in mounts)
-    part = lower.container(manifest)
-    if part.user_reason and not world.entry.trusted:
-        part = part.model_copy(update={"user_reason": their_words(part.user_reason)})
-    user = choose_user(part, world.person, backend, writes=writes, decisions=decisions)
+    user, decision = choose_user(container_of(world.entry), world, backend, writes=writes)
+    decisions.append(decision)
     return lower.container_spec(manifest, gpus.vendor, user)
 
 
@@ -260,6 +265,15 @@ def _keepers_decision(limits: Limits, world: World, decisions: list[Decision]) -
         decisions.append(Decision("limits", "; ".join(limit_words(limits, kept)), reason))
 
 
+def _withheld_decision(request: StartRequest, world: World, decisions: list[Decision]) -> None:
+    """Name what a server might have been meant to have; never its value."""
+    names = [name for name in world.secrets_around if name not in request.env]
+    if names:
+        told = ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+        reason = "what sounds like a secret of yours is not handed on; --env gives it one"
+        decisions.append(Decision("withheld", told, reason))
+
+
 def _under_the_ceiling(
     subject: str,
     asked: T | None,
@@ -275,9 +289,17 @@ def _under_the_ceiling(
         raise PlanRefused(
             f"{subject} {say(asked)} is more than is allowed.",
             cause=world.policy.reasons[subject],
-            remedy=f"--{subject} {say(ceiling).replace(' ', '')}",
+            remedy=f"--{subject} {word(say(ceiling).replace(' ', ''))}",
         )
     return asked or min(configured or ceiling, ceiling)
+
+
+def _opens(manifest: Manifest, mode: Mode, decisions: list[Decision]) -> str:
+    """Why it opens ports beside its own. Natively only: a container has a network of its own."""
+    reason = (lower.native(manifest).opens or "") if mode is Mode.NATIVE else ""
+    if reason:
+        decisions.append(Decision("other ports", "open to the network", reason))
+    return reason
 
 
 def _model_decision(world: World, decisions: list[Decision]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import PortTaken
 from las_jupyter.core.launch import Decision, Port
 from las_jupyter.core.request import StartRequest
@@ -30,7 +31,7 @@ def choose_ports(request: StartRequest, world: World, mode: Mode, decisions: lis
         else:
             near = world.next_ports.get(row.default)
             fallback = (near, *free) if near and asked is None else free
-            use = f"%las attach {request.module} --port {asked}" if asked in world.lookalikes else ""
+            use = f"%las attach {word(request.module)} --port {asked:d}" if asked in world.lookalikes else ""
             port, decision = _choose_port(row.name, asked, row.default, inner or None, world.ports, fallback, use=use)
         free = tuple(each for each in free if each != port.host)
         chosen.append(port._replace(scheme=row.scheme))
@@ -47,9 +48,9 @@ def offer_other(request: StartRequest, world: World, ports: tuple[Port, ...]) ->
         return ()
     usual, name = manifest.ports[0].default, manifest.name
     return (
-        f"{'an' if name[0] in 'aeiou' else 'a'} {name} server already listens on 127.0.0.1:{usual} "
-        f"({world.ports[usual]}), not started by las: %las attach {request.module} uses it; this start is another "
-        f"one, on port {ports[0].host}",
+        f"{'an' if name[0] in 'aeiou' else 'a'} {name} server already listens on 127.0.0.1:{usual:d} "
+        f"({world.ports[usual]}), not started by las: %las attach {word(request.module)} uses it; this start is "
+        f"another one, on port {ports[0].host:d}",
     )
 
 

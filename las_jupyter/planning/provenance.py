@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import NotTrusted, PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec, Provenance
 from las_jupyter.core.states import Trust
@@ -38,7 +39,7 @@ def check_namesake(world: World, name: str) -> None:
         raise PlanRefused(
             f"{world.entry.manifest.name} from {world.entry.path} is not started as {name}.",
             cause=world.namesake,
-            remedy=f"--name {name}-2 gives it a name of its own{cure}",
+            remedy=f"--name {word(f'{name}-2')} gives it a name of its own{cure}",
         )
 
 

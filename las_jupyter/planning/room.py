@@ -88,7 +88,7 @@ def refuse(
     if not limits.memory:
         promised = format_size(room.promised)
         of = f"this machine has {format_size(world.machine.memory_total)}, {promised} of it are promised"
-    smaller = f"-- {option} {possible} fits, or " if possible else ""
+    smaller = f"-- {option} {possible:d} fits, or " if possible else ""
     raise PlanRefused(
         f"{world.model.text} will not fit into memory.",
         cause=f"it needs {needs}, and {of}",

@@ -52,7 +52,9 @@ class Backend:
     """
     Whether a backend can be used now, and if not, why and what cures it.
 
-    ``maps_root`` says that root in its containers is the person who starts them, as in Docker without root.
+    ``maps_root`` says that root in its containers is the person who starts them, as in Docker without root;
+    ``maps_users`` that every number inside is another one outside. ``reachable`` says why other machines may reach its
+    containers though they are not exposed.
     """
 
     name: str
@@ -60,6 +62,8 @@ class Backend:
     unavailable: str | None = None
     remedy: str = ""
     maps_root: bool = False
+    maps_users: bool = False
+    reachable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,12 @@ class World:
     the instance of this name has now, by the port's name. ``default_mode`` and the ``*_enabled`` flags are settings.
     ``lookalikes`` are those of the taken ports where a server answers that is this module and not ours. ``requires``
     are the modules it depends on, in the order to start them. ``person`` is the user and group id of whoever asks,
-    ``container_engine`` the setting of that name. ``keepers`` says for each limit who would keep it for a native
-    server. ``measured`` is what servers used before, by their memory key. ``shadows`` are untrusted manifests that ask
-    for the name of the module; ``namesake`` says why it must not be started under that name, for what another manifest
-    left there. ``places`` says where the source of each mount leads to, ``guarded`` what must not be shown.
+    ``secrets_around`` names what of the environment a server is not given. ``spare_user`` a number that nobody has,
+    ``number_owner`` whose number the manifest names for its container. ``container_engine`` the setting of that name.
+    ``keepers`` says for each limit who would keep it for a native server. ``measured`` is what servers used before, by
+    their memory key. ``shadows`` are untrusted manifests that ask for the name of the module; ``namesake`` says why it
+    must not be started under that name, for what another manifest left there. ``places`` says where the source of each
+    mount leads to, ``guarded`` what must not be shown.
     """
 
     entry: Entry
@@ -111,6 +117,9 @@ class World:
     cpu_limit: float | None = None
     pids_limit: int | None = None
     person: tuple[int, int] = (0, 0)
+    secrets_around: tuple[str, ...] = ()
+    spare_user: int = 2_050_000_000
+    number_owner: str = ""
     container_engine: str = "auto"
     keepers: dict[str, str] = field(default_factory=dict)
     measured: Measurements = field(default_factory=dict)

@@ -19,6 +19,10 @@ EXPOSE = "expose"
 """The word that denies network exposure."""
 SEVERAL_GPUS = "tensor_parallel"
 """The feature of upstream's that a start can use: one server over several GPUs."""
+FEATURES = frozenset({SEVERAL_GPUS, "multi_gpu_training"})
+"""The features that upstream names."""
+ELSEWHERE = ("module:", "feature:")
+"""What stands before a name that is not known here, and is meant all the same."""
 MODEL_TOLERANCE = 1.1
 """Models are named by a rounded size: 14B is sold with 14.8 billion parameters, 7B with 7.6."""
 
@@ -122,13 +126,17 @@ def _outside(value: float | None, least: int | None, most: int | None) -> bool:
 
 
 def judge_policy(
-    policies: Iterable[Policy], hardware: Hardware, module: str, category: str = "runtime"
+    policies: Iterable[Policy], hardware: Hardware, module: str, category: str = "runtime", *, posing: bool = False
 ) -> PolicyVerdict:
-    """What ``policies`` allow to ``module`` on ``hardware``."""
+    """
+    What ``policies`` allow to ``module`` on ``hardware``.
+
+    ``posing``: it is called like a module of the catalog and is another; what is allowed to that one is not to it.
+    """
     applied = [policy for policy in policies if applies(policy, hardware)]
     reasons: dict[str, str] = {}
     modes = frozenset(mode for mode in Mode if not _mode_denied(applied, mode, reasons))
-    if _module_denied(applied, module, category, reasons):
+    if _module_denied(applied, module, category, reasons, posing=posing):
         modes = frozenset()
     return PolicyVerdict(
         modes=modes,
@@ -142,15 +150,33 @@ def judge_policy(
     )
 
 
-def _module_denied(applied: list[Policy], module: str, category: str, reasons: dict[str, str]) -> bool:
+def layered(site: tuple[Policy, ...], own: tuple[Policy, ...]) -> tuple[Policy, ...]:
+    """The site's policies and a user's beside them, which only take away: where there is a site's, it alone grants."""
+    if not site:
+        return own
+    return (*site, *(policy._replace(expose=None) if policy.expose else policy for policy in own))
+
+
+def named_words(policy: Policy) -> tuple[tuple[str, str], ...]:
+    """Every word of ``policy`` that names something, and the key that it stands under."""
+    return (
+        *(("runtimes", each) for each in policy.runtimes or ()),
+        *(("features", each) for each in policy.features or ()),
+        *(("deny", each) for each in policy.denied),
+    )
+
+
+def _module_denied(applied: list[Policy], module: str, category: str, reasons: dict[str, str], *, posing: bool) -> bool:
     for policy in applied:
         if module in policy.denied:
             reasons["module"] = f"policy {policy.name} denies {module}"
             return True
     for policy in applied:
-        if category == "runtime" and policy.runtimes is not None and module not in policy.runtimes:
+        if category == "runtime" and policy.runtimes is not None and (posing or module not in policy.runtimes):
             allowed = ", ".join(policy.runtimes) or "none"
             reasons["module"] = f"policy {policy.name} allows these runtimes only: {allowed}"
+            if posing:
+                reasons["module"] += f"; this one is only called {module}"
             return True
     return False
 

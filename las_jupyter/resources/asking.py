@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
+from las_jupyter.limits.sockets import answering
+
 _MOST = 64 * 1024
+
+
+OfUser = Callable[[int], bool]
+"""Whether a socket of the user with that number may be asked."""
 
 
 class Reply(NamedTuple):
@@ -17,15 +24,19 @@ class Reply(NamedTuple):
     body: str
 
 
-def ask(port: int, path: str, *, key: str | None = None, timeout: float = 1.0) -> Reply | None:
+def ask(port: int, path: str, of_user: OfUser, *, key: str | None = None, timeout: float = 1.0) -> Reply | None:
     """
     What 127.0.0.1:``port`` answers to GET ``path``; None when nobody listens there or nothing came in time.
 
+    Nothing is sent, the key least of all, when ``of_user`` says no to the user at the other end, or it cannot be told.
     Never by a proxy of the environment and never after a redirect: it is this server that is asked.
     """
     deadline = time.monotonic() + timeout
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+            other = answering(port, connection.getsockname()[1])
+            if other is None or not of_user(other.uid):
+                return None
             connection.sendall(_request(path, port, key))
             data = _read(connection, deadline)
     except OSError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import re
 import struct
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from las_jupyter.core.errors import InvalidModel
 from las_jupyter.resources.ggml_types import BLOCKS
+from las_jupyter.state.files import plain
 
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
@@ -88,10 +90,10 @@ def _kept(path: Path, edition: tuple[int, ...]) -> GgufFacts:  # noqa: ARG001 - 
 def read_header(path: Path) -> GgufFacts:
     """``read_gguf``, whatever is remembered."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=plain) as file:
             if file.read(4) != b"GGUF":
                 raise InvalidModel(f"{path} is not a GGUF model.", remedy="download the model again")
-            size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size
             with mmap.mmap(file.fileno(), min(size, _HEADER_AT_MOST), access=mmap.ACCESS_READ) as view:
                 pairs, tensors = _Walk(view, size).header()
     except OSError as error:

@@ -6,8 +6,11 @@ import json
 import math
 from pathlib import Path
 
+from las_jupyter.state.files import plain, read_plain
+
 _HEADER_AT_MOST = 128 * 2**20
 _FILES_AT_MOST = 2000
+_CONFIG_AT_MOST = 16 * 2**20
 _PACKED_BITS = 4
 """Of GPTQ and AWQ, whose 32-bit words hold several weights each, where the configuration does not say."""
 
@@ -22,7 +25,7 @@ def count_parameters(folder: str | Path) -> int | None:
 
 
 def _of_file(path: Path, bits: int) -> int:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=plain) as file:
         length = int.from_bytes(file.read(8), "little")
         if not 0 < length <= _HEADER_AT_MOST:
             raise ValueError("no header")
@@ -43,7 +46,7 @@ def _of_tensor(name: str, row: dict[str, object], bits: int) -> int:
 
 def _bits(folder: Path) -> int:
     try:
-        said = json.loads((folder / "config.json").read_bytes())["quantization_config"]["bits"]
+        said = json.loads(read_plain(str(folder / "config.json"), _CONFIG_AT_MOST))["quantization_config"]["bits"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return _PACKED_BITS
     return said if said in (1, 2, 3, 4, 8, 16) else _PACKED_BITS

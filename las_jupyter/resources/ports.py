@@ -7,9 +7,9 @@ import os
 import pwd
 import socket
 from collections.abc import Container, Iterable
-from pathlib import Path
 
-_LISTENING = "0A"
+from las_jupyter.limits.sockets import answering, holder
+
 _MORE = 64
 _LOOK_AHEAD = 200
 
@@ -32,30 +32,19 @@ def _named(port: int) -> str:
             process = psutil.Process(pid)
             user = "" if process.uids().real == os.getuid() else f", user {process.username()}"
             return f"{process.name()} (pid {pid}{user})"
-    owner = _listening_uid(port)
+    owner = listening_uid(port)
     return "another program" if owner is None else f"a program of user {_user(owner)}"
 
 
 def listening_pid(port: int) -> int | None:
-    """The process that listens on ``port``, where we may see it."""
-    import psutil
-
-    with contextlib.suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,) and connection.pid:
-                return connection.pid
-    return None
+    """The process that listens on 127.0.0.1:``port``, where we may see it."""
+    return holder(port)
 
 
-def _listening_uid(port: int) -> int | None:
-    """Whose socket listens on ``port``: the kernel tells everybody the user, though not the process."""
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError), Path(table).open(encoding="ascii") as file:
-            for line in file:
-                row = line.split()
-                if row[3] == _LISTENING and row[1].endswith(f":{port:04X}"):
-                    return int(row[7])
-    return None
+def listening_uid(port: int) -> int | None:
+    """Whose socket listens there: the kernel tells everybody the user, though not the process."""
+    found = answering(port)
+    return found.uid if found else None
 
 
 def _user(uid: int) -> str:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from las_jupyter.core.errors import InvalidModel
 from las_jupyter.resources.model_config import Attention, read_attention
+from las_jupyter.state.files import plain
 
 # The largest known are a fifth of it: some hundred bytes a tensor, and models of many tensors come in many files.
 _HEADER_AT_MOST = 8 * 2**20
@@ -130,7 +131,7 @@ def _attention(config: Path) -> Attention | None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=plain) as file:
             text = file.read(_JSON_AT_MOST + 1)
     except OSError as error:
         raise InvalidModel(f"{path} cannot be read.", cause=error.strerror or str(error)) from error
@@ -152,7 +153,7 @@ def _object(text: bytes) -> dict[str, Any]:
 def _tensors(path: Path) -> list[tuple[str, int, int]]:
     """Type, count of numbers and bytes of each tensor of one file."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=plain) as file:
             size = os.fstat(file.fileno()).st_size
             head = file.read(8)
             if len(head) < 8:

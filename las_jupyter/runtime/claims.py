@@ -12,6 +12,7 @@ import os
 import time
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError, LaunchFailed, PortTaken
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import Snapshot
@@ -63,7 +64,7 @@ class PortClaims:
                     raise PortTaken(
                         f"Port {port.host} is taken.",
                         cause=f"{taken[port.host]} has it",
-                        remedy=f"%las start {spec.module} --port 0 takes a free one",
+                        remedy=f"%las start {word(spec.module)} --port 0 takes a free one",
                     )
             ours = [Claim(port.host, spec.name, time.time()) for port in spec.ports if port.host]
             self._write([*(claim for claim in self._valid() if claim.name != spec.name), *ours])
@@ -113,7 +114,7 @@ class PortClaims:
             raise LaunchFailed(
                 "No port can be claimed.",
                 cause=f"{os.strerror(error.errno or 0)} ({self._file})",
-                remedy=f"df -h {os.path.dirname(self._file)}",
+                remedy=f"df -h {word(os.path.dirname(self._file))}",
             ) from error
 
 
@@ -128,7 +129,7 @@ class _Locked:
             raise LaunchFailed(
                 "No port can be claimed.",
                 cause=f"another process has held {self._lock.path} for {_LOCK_WAIT:g} s",
-                remedy=f"look who it is: fuser {self._lock.path}",
+                remedy=f"look who it is: fuser {word(self._lock.path)}",
             )
 
     def __exit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,10 @@ from las_jupyter.core import errors
 from las_jupyter.core.errors import LasError, SupervisorUnreachable
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.wire import from_data
+from las_jupyter.state import sockets
 
 _ANSWER_WITHIN = 2.0
+_KNOCK_AGAIN_AFTER = 0.01
 
 
 def ask(path: str, do: str, *, timeout: float = _ANSWER_WITHIN, **words: Any) -> dict[str, Any]:
@@ -40,15 +43,22 @@ def _unreachable(cause: str) -> SupervisorUnreachable:
     return SupervisorUnreachable("The supervisor does not answer.", cause=cause, remedy="%las status")
 
 
-def _connect(path: str, timeout: float | None) -> socket.socket:
+def _connect(path: str, timeout: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(timeout)
-    try:
-        sock.connect(path)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            sockets.connect(sock, path)
+            return sock
+        except BlockingIOError:  # so many are waiting to be let in that the kernel takes no more
+            if time.monotonic() >= until:
+                sock.close()
+                raise
+            time.sleep(_KNOCK_AGAIN_AFTER)
+        except OSError:
+            sock.close()
+            raise
 
 
 def _lines(sock: socket.socket) -> Iterator[bytes]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
-from las_jupyter.core.advice import their_words
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
+from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
-from las_jupyter.core.states import Trust
+from las_jupyter.display.words import one_line
 from las_jupyter.logs.patterns import LONGEST_LINE, too_slow
 from las_jupyter.logs.reader import LogReader
 
 _LOOKED_AT = 400
 _SHOWN = 12
+_LONGEST_GROUP = 200
+"""Characters of the log in a sentence or a command; a path is shorter, and what is longer is not read."""
+_HARMLESS = re.compile(r"[A-Za-z0-9_./-][A-Za-z0-9_%+,./:=@-]*")
 _LONGEST_LOOK = 2.0
 """Seconds; 400 lines and a manifest's rows need a few thousandths, and nobody waits longer for a better word."""
 
@@ -22,14 +27,13 @@ _LONGEST_LOOK = 2.0
 def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFailed:
     """The error a person reads when ``spec`` ended before it was ready."""
     tail = log.tail(_LOOKED_AT)
-    known = match(spec.failures, tail)
     shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
-    reason = snapshot.reason
-    remedy = f"%las logs {spec.name} --tail 200"
-    if known is not None and spec.manifest is not None and spec.manifest.trust is Trust.UNTRUSTED:
-        reason = f"{reason}; {their_words('; '.join(known))}"
-    elif known is not None:
-        reason, remedy = known
+    reason, remedy = snapshot.reason, ""
+    if OPEN in snapshot.reason:
+        remedy = f"%las plan {word(spec.module)} shows what it is told; --expose opens it to the network on purpose"
+    else:
+        reason, remedy = match(spec.failures, tail) or (reason, remedy)
+    remedy = remedy or f"%las logs {word(spec.name)} --tail 200"
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
 
 
@@ -37,7 +41,8 @@ def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | 
     """
     Meaning and remedy of the first row whose pattern a line matches; groups fill ``{1}``, ``{2}``…
 
-    Lines and patterns may be strangers' both, so the beginnings of lines are searched, and not for ever.
+    Whatever the manifest, a line of the log may be a stranger's: a model's file or a client can have it written.
+    Patterns may be strangers' too, so the beginnings of lines are searched, and not for ever.
     """
     end = time.monotonic() + _LONGEST_LOOK
     beginnings = [line[:LONGEST_LINE] for line in lines]
@@ -50,11 +55,21 @@ def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | 
             if time.monotonic() >= end:
                 return None
             if found:
-                return _fill(failure.meaning, found), _fill(failure.remedy, found)
+                return _fill(failure.meaning, found, _told), _fill(failure.remedy, found, _advised)
     return None
 
 
-def _fill(text: str, found: re.Match[str]) -> str:
-    for index, group in enumerate(found.groups(), 1):
-        text = text.replace(f"{{{index}}}", group or "")
-    return text
+def _fill(text: str, found: re.Match[str], write: Callable[[str], str]) -> str:
+    """``text`` with its groups, each written once: what a group says is not looked through for another's number."""
+    groups = dict(enumerate(found.groups(default=""), 1))
+    return re.sub(r"\{(\d+)\}", lambda mark: write(groups.get(int(mark[1]), "")), text)
+
+
+def _told(group: str) -> str:
+    return one_line(group, _LONGEST_GROUP)
+
+
+def _advised(group: str) -> str:
+    """An option or a number as it is, anything else as one word in which nothing acts."""
+    group = _told(group)
+    return group if _HARMLESS.fullmatch(group) else word(group)

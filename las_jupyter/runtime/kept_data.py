@@ -2,6 +2,9 @@
 What outlives an instance: its data, and the secrets without which the data cannot be opened.
 
 A database stores its password at its first start. So the two are kept together and deleted together.
+
+What a server keeps has names that nobody knows, so it is the folder that must be ours to be deleted: that we made it is
+noted, by its number in the file system, in a folder beside it.
 """
 
 from __future__ import annotations
@@ -9,10 +12,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
-from las_jupyter.state.files import read_bytes, write_atomic
+from las_jupyter.state.files import make_folders, read_bytes, write_atomic
 from las_jupyter.state.paths import StatePaths, make_private
 
 
@@ -38,22 +43,41 @@ def keep_secrets(paths: StatePaths, name: str) -> None:
         raise LasError(
             f"{name} is not forgotten: its data stays, and the key to it cannot be kept.",
             cause=f"{os.strerror(error.errno or 0)} ({paths.kept_secrets(name)})",
-            remedy=f"df -h {paths.state_dir}",
+            remedy=f"df -h {word(paths.state_dir)}",
         ) from error
+
+
+def make_folder(paths: StatePaths, name: str) -> None:
+    """
+    Make the folder for its data and note that we did; one that is there and not empty is used as it is.
+
+    Raises ``OSError``.
+    """
+    folder = paths.data(name)
+    make_folders(os.path.dirname(_note(paths, name)))
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        if os.path.islink(folder) or os.listdir(folder):
+            return
+    write_atomic(_note(paths, name), str(os.lstat(folder).st_ino).encode())
+
+
+def _note(paths: StatePaths, name: str) -> str:
+    return os.path.join(os.path.dirname(paths.data(name)), ".made", name)
 
 
 def delete(paths: StatePaths, name: str) -> None:
     """
     Delete the data, then the secrets kept with it. A link is never followed.
 
-    Raises ``LasError`` naming what could not be deleted; the secrets stay then.
+    Raises ``LasError`` saying why it may not be deleted, or naming what could not be; the secrets stay then.
     """
     folder = paths.data(name)
-    if os.path.islink(folder):
+    why = _why_not_ours(paths, name) if exists(paths, name) else None
+    if why is not None:
         raise LasError(
-            f"The data of {name} was not deleted.",
-            cause=f"{folder} is a link to {os.readlink(folder)}",
-            remedy=f"look at it, then rm {folder}",
+            f"The data of {name} was not deleted.", cause=why, remedy=f"look at it, then rm -r {word(folder)}"
         )
     try:
         if exists(paths, name):
@@ -63,10 +87,37 @@ def delete(paths: StatePaths, name: str) -> None:
         raise LasError(
             f"Not all data of {name} was deleted.",
             cause=f"{error.strerror} ({error.filename})",
-            remedy=f"sudo rm -r {folder}, or podman unshare rm -r {folder}",
+            remedy=f"sudo rm -r {word(folder)}, or podman unshare rm -r {word(folder)}",
         ) from error
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(paths.kept_secrets(name))
+    for path in (_note(paths, name), paths.kept_secrets(name)):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _why_not_ours(paths: StatePaths, name: str) -> str | None:
+    folder = paths.data(name)
+    if os.path.islink(folder):
+        return f"{folder} is a link to {os.readlink(folder)}"
+    if not os.path.isdir(folder):
+        return f"{folder} is no folder"
+    mounted = _mounted_below(folder)
+    if mounted:
+        return f"something is mounted at {mounted}"
+    if (read_bytes(_note(paths, name)) or b"").strip() != str(os.lstat(folder).st_ino).encode():
+        return f"{folder} was not made by las_jupyter, or by a version that did not note it"
+    return None
+
+
+def _mounted_below(folder: str) -> str | None:
+    """A mount at ``folder`` or in it: deleting would go on in another file system, or in another part of this one."""
+    real = os.path.realpath(folder)
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            points = [line.split(" ")[4] for line in file]
+    except OSError:
+        return None
+    plain = (re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), point) for point in points)
+    return next((point for point in plain if point == real or point.startswith(f"{real}/")), None)
 
 
 def size(folder: str) -> int:

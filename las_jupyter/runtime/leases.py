@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InstanceConflict, PlanRefused
 from las_jupyter.state.lock import Lock
 
@@ -50,5 +51,5 @@ def check_gpus_are_free(spec: LaunchSpec, running: Iterable[LaunchSpec]) -> None
             raise PlanRefused(
                 f"GPU {', '.join(taken)} is in use.",
                 cause=f"it was given to {other.name} a moment ago",
-                remedy=f"--share-gpu to use it together, or %las stop {other.name}",
+                remedy=f"--share-gpu to use it together, or %las stop {word(other.name)}",
             )

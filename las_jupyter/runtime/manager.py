@@ -10,14 +10,13 @@ import errno
 import json
 import os
 import select
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import las_jupyter
-from las_jupyter.backends.listeners import holder
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import (
     InstanceConflict,
     LasError,
@@ -32,22 +31,27 @@ from las_jupyter.core.launch import LaunchSpec, Owner
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.core.states import Lifetime, Mode, ProcessState
 from las_jupyter.core.wire import from_data
+from las_jupyter.limits.sockets import holder
 from las_jupyter.limits.tree import boot_id, members, read_process
+from las_jupyter.logs.forgetting import forget_logs, not_of_a_log
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.logs.writer import logs_of
 from las_jupyter.resources import vram
 from las_jupyter.resources.measured import Measured, record_measurement
 from las_jupyter.runtime import kept_data
+from las_jupyter.runtime.answerer import check_answerer
 from las_jupyter.runtime.claims import PortClaims
 from las_jupyter.runtime.client import Subscription, ask
 from las_jupyter.runtime.explain import explain
 from las_jupyter.runtime.leases import check_gpus_are_free, giving_away
 from las_jupyter.runtime.spawn import spawn
 from las_jupyter.runtime.watch import Watch
+from las_jupyter.state import sockets
 from las_jupyter.state.files import read_value, write_atomic, write_value
 from las_jupyter.state.journal import replay
 from las_jupyter.state.lock import Lock, is_held
-from las_jupyter.state.paths import StatePaths, make_private
+from las_jupyter.state.own_files import forget_files, is_instance_file
+from las_jupyter.state.paths import StatePaths, check_unmoved, make_private
 
 OnChange = Callable[[Snapshot], None]
 _START_LOCK_WAIT = 15.0
@@ -83,6 +87,7 @@ class Manager:
         another instance meanwhile, ``LaunchFailed`` when it cannot be started.
         """
         self._make_folder(spec.name)
+        self._check_log_folder(spec.name)
         fetching = self._fetching(spec.name)
         if fetching is not None:
             return self._reuse(fetching, spec)
@@ -117,6 +122,18 @@ class Manager:
         for each in (self.paths.state_dir, self.paths.instances, folder):
             make_private(each)
 
+    def _check_log_folder(self, name: str) -> None:
+        """Logs are trimmed and deleted: a folder that somebody uses for something else is none for them."""
+        folder = self.paths.logs(name)
+        foreign = not_of_a_log(folder)
+        if foreign:
+            more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+            raise LaunchFailed(
+                f"{name} was not started: the folder for its logs holds what is no log.",
+                cause=f"there is {foreign[0]!r}{more} in {folder}",
+                remedy="give it another --name, set runtime.log_dir to a folder of its own, or move that away",
+            )
+
     def _locked_for_start(self, name: str) -> Lock:
         """The start lock of ``name``, taken. Whoever forgets the instance meanwhile takes the folder away with it."""
         lock, deadline = Lock(self.paths.start_lock(name)), time.monotonic() + _START_LOCK_WAIT
@@ -130,7 +147,7 @@ class Manager:
                 raise LaunchFailed(
                     f"{name} was not started: it cannot be locked.",
                     cause=f"{os.strerror(error.errno or 0)} ({lock.path})",
-                    remedy=f"df -h {self.paths.state_dir}",
+                    remedy=f"df -h {word(self.paths.state_dir)}",
                 ) from error
             if not taken:
                 raise InstanceConflict(f"Another start of {name} is under way.", remedy="%las status")
@@ -166,7 +183,9 @@ class Manager:
             if running is not None:
                 return running
             time.sleep(0.02)
-        raise SupervisorUnreachable(f"The last supervisor of {name} has not ended yet.", remedy=f"%las status {name}")
+        raise SupervisorUnreachable(
+            f"The last supervisor of {name} has not ended yet.", remedy=f"%las status {word(name)}"
+        )
 
     def _write_spec(self, spec: LaunchSpec, secrets: dict[str, str]) -> None:
         try:
@@ -176,7 +195,7 @@ class Manager:
             raise LaunchFailed(
                 f"{spec.name} was not started: its launch spec cannot be written.",
                 cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(spec.name)})",
-                remedy=f"df -h {self.paths.state_dir}",
+                remedy=f"df -h {word(self.paths.state_dir)}",
             ) from error
 
     def _alive(self, name: str) -> Snapshot | None:
@@ -215,7 +234,7 @@ class Manager:
         raise InstanceConflict(
             f"{spec.name} runs already, with another spec.",
             cause=f"these differ: {', '.join(differing) or 'the model or the settings'}",
-            remedy=f"%las stop {spec.name}, or give the new one another --name",
+            remedy=f"%las stop {word(spec.name)}, or give the new one another --name",
         )
 
     # ---- looking
@@ -241,8 +260,9 @@ class Manager:
         for name in self.names():
             try:
                 found.append(self.snapshot(name))
-            except NoSuchInstance:  # removed meanwhile
-                continue
+            except (NoSuchInstance, OSError) as error:
+                if self._known(name):  # else it was removed meanwhile
+                    found.append(_unreadable(name, error))
         return tuple(found)
 
     def snapshot(self, name: str) -> Snapshot:
@@ -281,7 +301,9 @@ class Manager:
             why = error.cause or error.message
         found = read_value(self.paths.state(name), Snapshot) or last
         if found is None:
-            raise NoSuchInstance(f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {name}")
+            raise NoSuchInstance(
+                f"What is known of {name!r} cannot be read.", cause=why, remedy=f"%las rm {word(name)}"
+            )
         if why is None or not found.state.alive:
             return found
         return found._replace(supervised=False, reason=f"its supervisor died and could not be replaced: {why}")
@@ -296,6 +318,10 @@ class Manager:
     def secrets(self, name: str) -> dict[str, str]:
         """The generated secrets of ``name``, or of the data that a forgotten instance of that name left."""
         return kept_data.secrets(self.paths, name)
+
+    def check_answerer(self, name: str, port: int, client: int = 0) -> None:
+        """Raise ``PortTaken`` when not ``name`` answers on ``port``, or on the connection from our port ``client``."""
+        check_answerer(self.snapshot(name), port, client)
 
     def events(self, name: str) -> tuple[EventRecord, ...]:
         """Everything that happened to it, oldest first."""
@@ -335,14 +361,20 @@ class Manager:
             record_measurement(self.paths.state_dir, spec.memory_key, Measured(found.memory_peak, time.time()))
 
     def log(self, name: str, generation: int | None = None) -> LogReader:
-        """The log of the last start, or of start number ``generation``."""
+        """
+        The log of the last start, or of start number ``generation``.
+
+        Raises ``UnsafeFolder`` when the folder of its logs is a link or somebody else's.
+        """
         path = self.snapshot(name).log_path
         if generation is not None:
             folder = self.paths.logs(name)
             logs = [path for path in logs_of(folder) if os.path.basename(path).startswith(f"{generation:04d}-")]
             if not logs:
-                raise NoSuchInstance(f"{name} has no log of start {generation}.", remedy=f"%las events {name}")
+                raise NoSuchInstance(f"{name} has no log of start {generation}.", remedy=f"%las events {word(name)}")
             path = logs[-1]  # the same number was given before when the state was lost in between
+        if path:
+            check_unmoved(os.path.dirname(path))
         return LogReader(path, tuple(self.secrets(name).values()))
 
     # ---- waiting and commanding
@@ -367,7 +399,7 @@ class Manager:
         raise StartTimeout(
             f"{name} is not ready after {timeout:g} s; it goes on starting.",
             cause=last.health.phase or last.health.reason,
-            remedy=f"%las status {name}, or %las stop {name}",
+            remedy=f"%las status {word(name)}, or %las stop {word(name)}",
         )
 
     def stop(self, name: str, *, grace: float | None = None, on_change: OnChange | None = None) -> Snapshot:
@@ -388,7 +420,7 @@ class Manager:
             if not snapshot.state.alive:
                 return snapshot
             if snapshot.leftovers:
-                raise StopFailed(f"{name} cannot be ended.", cause=snapshot.reason, remedy=f"%las status {name}")
+                raise StopFailed(f"{name} cannot be ended.", cause=snapshot.reason, remedy=f"%las status {word(name)}")
         return self.snapshot(name)
 
     def restart(self, name: str) -> Snapshot:
@@ -428,48 +460,52 @@ class Manager:
         cause, remedy = "it is busy or hangs", "%las doctor"
         if process is not None and ours and process.state in "Tt":
             cause = f"its process {process.pid} is stopped"
-            remedy = f"kill -CONT {process.pid}"
+            remedy = f"kill -CONT {process.pid:d}"
         return SupervisorUnreachable(
             f"The supervisor of {snapshot.name} does not answer; the module itself is not affected.",
             cause=cause,
             remedy=remedy,
         )
 
-    def remove(self, name: str, *, data: bool = False) -> None:
+    def remove(self, name: str, *, data: bool = False) -> tuple[str, ...]:
         """
         Forget an instance that ended: its folder and its logs. Its data stays, with its secrets, unless ``data``.
 
+        Returns the paths of what stays because it is not ours: a person may keep files anywhere.
+
         Raises ``InstanceConflict`` while it runs, ``NoSuchInstance`` when there is nothing of that name.
         """
+        stays: tuple[str, ...] = ()
         if self._known(name) or not (data and kept_data.exists(self.paths, name)):
-            self._forget(name)
+            stays = self._forget(name)
         if data:
             kept_data.delete(self.paths, name)
+        return stays
 
     def data_folder(self, name: str) -> str | None:
         """Where the data of ``name`` is; None where it has none."""
         return self.paths.data(name) if kept_data.exists(self.paths, name) else None
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str) -> tuple[str, ...]:
         starting, ending = Lock(self.paths.start_lock(name)), Lock(self.paths.lock(name))
         try:
             self._check_ended(name)
             if not starting.acquire(wait=_END_WITHIN):
-                raise InstanceConflict(f"{name} is just being started.", remedy=f"%las status {name}")
+                raise InstanceConflict(f"{name} is just being started.", remedy=f"%las status {word(name)}")
             self._check_ended(name)
             self._remember_memory(name)
             # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
             if not ending.acquire(wait=_END_WITHIN):
-                raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {name} once more in a moment")
+                raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {word(name)} once more in a moment")
             kept_data.keep_secrets(self.paths, name)
-            self._delete(name)
+            return self._delete(name)
         except FileNotFoundError:
             raise NoSuchInstance(f"There is no instance {name!r} any more.", remedy="%las status") from None
         except OSError as error:
             raise LasError(
                 f"{name} is not forgotten.",
                 cause=f"{os.strerror(error.errno or 0)} ({self.paths.instance(name)})",
-                remedy=f"ls -ld {self.paths.instance(name)}",
+                remedy=f"ls -ld {word(self.paths.instance(name))}",
             ) from error
         finally:
             ending.release()
@@ -477,15 +513,30 @@ class Manager:
 
     def _check_ended(self, name: str) -> None:
         if self.snapshot(name).state.alive:
-            raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {name}")
+            raise InstanceConflict(f"{name} still runs.", remedy=f"%las stop {word(name)}")
 
-    def _delete(self, name: str) -> None:
-        """In one step out of the way, then piece by piece: a new start of the name must not lose a file to us."""
-        gone = os.path.join(self.paths.instances, f".{name}.gone")
-        shutil.rmtree(gone, ignore_errors=True)
-        shutil.rmtree(self.paths.logs(name), ignore_errors=True)
-        os.rename(self.paths.instance(name), gone)
-        shutil.rmtree(gone, ignore_errors=True)
+    def _delete(self, name: str) -> tuple[str, ...]:
+        """
+        In one step out of the way, then piece by piece: a new start of the name must not lose a file to us.
+
+        What is not ours goes back to where it was.
+        """
+        gone, folder = os.path.join(self.paths.instances, f".{name}.gone"), self.paths.instance(name)
+        stays = forget_files(gone, is_instance_file) + forget_logs(self._log_folder(name))
+        sockets.unlink(self.paths.socket(name))  # a killed supervisor left it, perhaps in another folder
+        if os.path.lexists(gone):
+            gone += f".{time.time_ns()}"
+        os.rename(folder, gone)
+        foreign = forget_files(gone, is_instance_file)
+        if foreign and not os.path.lexists(folder):
+            os.rename(gone, folder)
+            foreign = tuple(os.path.join(folder, os.path.basename(path)) for path in foreign)
+        return stays + foreign
+
+    def _log_folder(self, name: str) -> str:
+        """Where its logs are: the setting may have changed since its last start."""
+        spec = read_value(self.paths.spec(name), LaunchSpec)
+        return os.path.join(spec.log_dir, name) if spec is not None and spec.log_dir else self.paths.logs(name)
 
     def _changes(self, name: str, timeout: float | None) -> Iterator[Snapshot]:
         """
@@ -536,6 +587,13 @@ class Manager:
         return Watch(self.paths, self.snapshot, self.names if names is None else lambda: names).changes(stop)
 
 
+def _unreadable(name: str, error: Exception) -> Snapshot:
+    """The row of an instance of which nothing can be read: the others are shown beside it."""
+    cause = (error.cause if isinstance(error, LasError) else getattr(error, "strerror", None)) or str(error)
+    reason = f"what is known of it cannot be read: {cause}"
+    return Snapshot(name, "", Mode.NATIVE, "", ProcessState.FAILED, reason, supervised=False)
+
+
 def _unsupervised(snapshot: Snapshot) -> SupervisorUnreachable:
     return SupervisorUnreachable(
         f"{snapshot.name} has no supervisor any more.", cause=snapshot.reason, remedy="%las doctor"
@@ -553,7 +611,7 @@ def _with_version(snapshot: Snapshot) -> Snapshot:
     if not theirs or theirs == las_jupyter.__version__:
         return snapshot
     told = f"its supervisor is of version {theirs}, you have {las_jupyter.__version__}"
-    return snapshot._replace(warnings=(*snapshot.warnings, f"{told}; %las restart {snapshot.name} renews it"))
+    return snapshot._replace(warnings=(*snapshot.warnings, f"{told}; %las restart {word(snapshot.name)} renews it"))
 
 
 def _owned_by_us(spec: LaunchSpec) -> LaunchSpec:
@@ -581,5 +639,5 @@ def _check_ports(spec: LaunchSpec) -> None:
         process = read_process(pid) if pid else None
         who = f"{process.name} (process {process.pid}) listens there" if process else "another program listens there"
         raise PortTaken(
-            f"Port {port.host} is taken.", cause=who, remedy=f"%las start {spec.module} --port with a free one"
+            f"Port {port.host} is taken.", cause=who, remedy=f"%las start {word(spec.module)} --port with a free one"
         )

@@ -1,14 +1,19 @@
-"""Settings in files: ``las.toml``, ``[tool.las]`` of ``pyproject.toml``, the user's, LocalAIStack's ``config.yaml``."""
+"""Settings in files: the user's ``las.toml``, and LocalAIStack's ``config.yaml``."""
 
 from __future__ import annotations
 
+import errno
 import os
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
-from las_jupyter.settings.yaml_file import Unreadable, parse_yaml
+from las_jupyter.settings.own import check_own
+from las_jupyter.settings.own import user_file as user_file
+from las_jupyter.settings.yaml_file import LARGEST, Unreadable, parse_yaml
+from las_jupyter.state.files import read_plain
 
 UPSTREAM_ONLY = frozenset({"server", "logging", "control", "storage", "llm", "i18n"})
 """Sections of LocalAIStack's own config.yaml that mean nothing here, but for the keys in ``_TAKEN_OVER``."""
@@ -26,55 +31,49 @@ class Layer(NamedTuple):
     values: dict[str, Any]
 
 
-def user_file() -> Path:
-    """``$XDG_CONFIG_HOME/las_jupyter/las.toml`` or the platform's like."""
-    import platformdirs
+def own_layers() -> list[Layer]:
+    """
+    The user's files, those that exist, the one that outranks the other first.
 
-    return Path(platformdirs.user_config_dir("las_jupyter", appauthor=False)) / "las.toml"
-
-
-def file_layers(start: Path) -> list[Layer]:
-    """The project's file (the nearest above ``start``), then the user's; those that exist."""
-    project = _project_file(start)
+    Raises ``InvalidSettings``, also for one that others could have written.
+    """
     home = user_file()
-    own = (home, home.with_name("config.yaml"))
-    return [*([project] if project else []), *(Layer(str(path), read_file(path)) for path in own if path.is_file())]
+    return [_own_layer(path) for path in (home, home.with_name("config.yaml")) if path.is_file()]
 
 
-def _project_file(start: Path) -> Layer | None:
-    for folder in (start, *start.parents):
-        own = folder / "las.toml"
-        if own.is_file():
-            return Layer(str(own), read_file(own))
-        pyproject = folder / "pyproject.toml"
-        if pyproject.is_file() and b"las" in _bytes(pyproject):
-            tool = _toml(pyproject).get("tool")
-            if isinstance(tool, dict) and "las" in tool:
-                return Layer(f"{pyproject} [tool.las]", _table(tool["las"], f"{pyproject} [tool.las]"))
-    return None
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """The settings in one file. Raises ``InvalidSettings`` naming the line."""
-    return _upstream(path) if path.suffix in (".yaml", ".yml") else _toml(path)
+def _own_layer(path: Path) -> Layer:
+    check_own(path)
+    return Layer(str(path), _upstream(path) if path.suffix == ".yaml" else read_toml(path) or {})
 
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(str(path), LARGEST)
     except OSError as error:
-        raise InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=f"chmod u+r {path}") from error
+        remedy = f"chmod u+r {word(path)}" if error.errno == errno.EACCES else f"ls -l {word(path)}"
+        raise InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=remedy) from error
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, mentioning: bytes = b"") -> dict[str, Any] | None:
+    """
+    What the file holds; None where ``mentioning`` stands nowhere in it, and then it may be no TOML at all.
+
+    Raises ``InvalidSettings`` naming the line.
+    """
+    data = _bytes(path)
+    if mentioning not in data:
+        return None
     try:
-        return tomllib.loads(_bytes(path).decode("utf-8-sig"))
+        return tomllib.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         # A file that is not TOML, not UTF-8, or holds a number that Python refuses to read.
-        raise InvalidSettings(f"{path} cannot be read as TOML.", cause=str(error), remedy=f"mend {path}") from None
+        raise InvalidSettings(
+            f"{path} cannot be read as TOML.", cause=str(error), remedy=f"mend {word(path)}"
+        ) from None
 
 
-def _table(value: Any, where: str) -> dict[str, Any]:
+def table(value: Any, where: str) -> dict[str, Any]:
+    """``value``, which must be one. Raises ``InvalidSettings``."""
     if isinstance(value, dict):
         return value
     raise InvalidSettings(f"{where} holds no settings.", cause="it is not a table of keys and values")
@@ -86,9 +85,9 @@ def _upstream(path: Path) -> dict[str, Any]:
     except Unreadable as problem:
         where = f", line {problem.line}," if problem.line else ""
         raise InvalidSettings(
-            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {path}"
+            f"{path}{where} cannot be read as YAML.", cause=problem.reason, remedy=f"mend {word(path)}"
         ) from None
-    return taken_over(_table({} if content is None else content, str(path)))
+    return taken_over(table({} if content is None else content, str(path)))
 
 
 def taken_over(content: dict[str, Any]) -> dict[str, Any]:

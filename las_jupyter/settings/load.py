@@ -11,8 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
-from las_jupyter.settings.files import Layer, file_layers
+from las_jupyter.settings.files import Layer, own_layers
+from las_jupyter.settings.project import Ignored, find_project
 
 if TYPE_CHECKING:
     from las_jupyter.settings.model import Settings
@@ -36,8 +38,9 @@ class SettingLine(NamedTuple):
 class LoadedSettings:
     """The settings in force; its attributes are those of ``settings.model.Settings``."""
 
-    def __init__(self, values: Settings, layers: list[Layer]) -> None:
+    def __init__(self, values: Settings, layers: list[Layer], ignored: tuple[Ignored, ...] = ()) -> None:
         self.values = values
+        self.ignored = ignored
         self._layers = layers
 
     def __getattr__(self, name: str) -> Any:
@@ -51,12 +54,14 @@ class LoadedSettings:
         return next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
 
     def explain(self) -> list[SettingLine]:
-        """Every setting with its value and source."""
+        """Every setting with its value and source, and beside it the file whose word for it does not count."""
         flat = _flat(self.values.model_dump(mode="json"))
         return [SettingLine(".".join(place), value, self._source(place)) for place, value in flat.items()]
 
     def _source(self, place: tuple[str, ...]) -> str:
-        return next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
+        source = next((layer.source for layer in self._layers if _holds(layer.values, place)), "default")
+        passed = [each.file for each in self.ignored if ".".join(place) in each.keys]
+        return f"{source} (ignored: {passed[0]})" if passed else source
 
 
 def load_settings(start_dir: str | Path | None = None, **overrides: Any) -> LoadedSettings:
@@ -71,12 +76,13 @@ def load_settings(start_dir: str | Path | None = None, **overrides: Any) -> Load
     model = _model()
     layers = [Layer("argument", overrides)] if overrides else []
     layers.append(Layer("environment", _environment()))
-    layers.extend(file_layers(Path(start_dir or Path.cwd()).resolve()))
+    project = find_project(Path(start_dir or Path.cwd()).resolve())
+    layers += [*([project.layer] if project.layer else []), *own_layers()]
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged = _merge(merged, layer.values)
     try:
-        return LoadedSettings(model.model_validate(merged), layers)
+        return LoadedSettings(model.model_validate(merged), layers, project.ignored)
     except ValidationError as error:
         raise _explained(error, layers) from None
 
@@ -145,8 +151,8 @@ def _explained(error: Any, layers: list[Layer]) -> InvalidSettings:
         source = next((layer.source for layer in layers if _holds(layer.values, each.at)), "default")
         told.append(f"{each.field} ({source}): {each.text}")
         variable = _variable(each.at)
-        cure = {"environment": f"unset {variable}, or correct it", "argument": "correct the argument"}
-        cures.append(cure.get(source, f"mend {source}"))
+        cure = {"environment": f"unset {word(variable)}, or correct it", "argument": "correct the argument"}
+        cures.append(cure.get(source, f"mend {word(source)}"))
     count = "A setting cannot" if len(told) == 1 else f"{len(told)} settings cannot"
     return InvalidSettings(f"{count} be used.", cause=told[0], details=tuple(told[1:]), remedy=cures[0])
 

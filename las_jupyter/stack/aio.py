@@ -18,6 +18,7 @@ from las_jupyter.core.errors import LasError, NoSuchInstance
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import ProcessState
 from las_jupyter.display.text import LogText, Text
+from las_jupyter.stack.access import async_openai_client
 from las_jupyter.stack.instance import Instance
 from las_jupyter.stack.stack import Stack
 from las_jupyter.stack.verbs import default_stack, refuse_unbound, refuse_unknown, verb_signature
@@ -77,11 +78,7 @@ class AsyncInstance:
 
     def openai(self) -> openai.AsyncOpenAI:
         """An ``openai.AsyncOpenAI`` that talks to it, key included."""
-        import openai
-
-        at = self._instance.access()
-        client = openai.DefaultAsyncHttpxClient(trust_env=False)
-        return openai.AsyncOpenAI(base_url=at.base_url, api_key=at.api_key, http_client=client)
+        return async_openai_client(self._instance.access(), self._instance.check_connection)
 
     async def logs(
         self,

@@ -6,14 +6,16 @@ import json
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from las_jupyter.core.errors import BadRequest
+from las_jupyter.core.advice import word
+from las_jupyter.core.errors import BadRequest, PortTaken
 from las_jupyter.core.states import HealthState
 from las_jupyter.display import html
 from las_jupyter.display.words import SHAPES, one_line
+from las_jupyter.limits.sockets import answering
 from las_jupyter.resources.asking import ask
 from las_jupyter.resources.ports import listener
 from las_jupyter.stack.access import Access, openai_client
-from las_jupyter.stack.strangers import Stranger
+from las_jupyter.stack.strangers import Stranger, is_trusted
 
 if TYPE_CHECKING:
     import openai
@@ -61,7 +63,7 @@ class Attached:
     def model(self) -> str | None:
         """The first model it offers, to give as ``model=`` in a request; None where it does not tell."""
         path = self._found.api_path.rstrip("/")
-        reply = ask(self.port, f"{path}/models", key=self.api_key) if path else None
+        reply = ask(self.port, f"{path}/models", self._is_theirs, key=self.api_key) if path else None
         try:
             return str(json.loads(reply.body)["data"][0]["id"]) if reply else None
         except (ValueError, LookupError, TypeError, RecursionError):
@@ -90,7 +92,7 @@ class Attached:
         if who != self._found.who:
             return HealthState.UNKNOWN, f"another program listens there now: {who}"
         probe = self._found.probe
-        reply = ask(self.port, probe.path, key=self.api_key) if probe else None
+        reply = ask(self.port, probe.path, self._is_theirs, key=self.api_key) if probe else None
         if probe is None:
             return HealthState.UNKNOWN, "its manifest names no page to ask"
         if reply is None:
@@ -106,18 +108,31 @@ class Attached:
             raise BadRequest(
                 f"{self.module} has no OpenAI-compatible API.",
                 cause="its manifest does not provide one",
-                remedy=f"talk to it at {self.url}",
+                remedy=f"talk to it at {word(self.url)}",
             )
         return Access(self.base_url, self.api_key or "none")
 
     def openai(self) -> openai.OpenAI:
         """An ``openai.OpenAI`` that talks to it. Raises ``BadRequest`` when it has no such API."""
-        return openai_client(self.access())
+        return openai_client(self.access(), self._check)
+
+    def _is_theirs(self, uid: int) -> bool:
+        """Whether a socket is of the user whose server this was at first, or of one who may be trusted anyway."""
+        return uid == self._found.uid or is_trusted(uid)
+
+    def _check(self, port: int, client: int) -> None:
+        found = answering(port, client)
+        if found is None or not self._is_theirs(found.uid):
+            raise PortTaken(
+                f"Port {port} is not answered by the {self.module} that was attached to, so nothing was sent.",
+                cause=f"{listener(port)} listens there now",
+                remedy=f"%las attach {word(self.module)} --port {port:d}",
+            )
 
     def stop(self) -> NoReturn:
         """Refuse: what we did not start is not ours to end. Always raises ``BadRequest``, with whom to ask."""
         unit = self._found.unit
-        end = f"systemctl stop {unit}" if unit else f"kill {self.pid}" if self.pid else "ask whoever started it"
+        end = f"systemctl stop {word(unit)}" if unit else f"kill {self.pid:d}" if self.pid else "ask whoever started it"
         raise BadRequest(
             f"{self.module} on port {self.port} is not stopped from here.",
             cause=f"it was not started here: {self._found.who}",
@@ -130,7 +145,7 @@ class Attached:
         raise BadRequest(
             f"There is no log of {self.module} on port {self.port} here.",
             cause=f"it was not started here: {self._found.who}",
-            remedy=f"journalctl -u {unit}" if unit else "look where it was started",
+            remedy=f"journalctl -u {word(unit)}" if unit else "look where it was started",
         )
 
     def __enter__(self) -> Attached:

@@ -10,6 +10,7 @@ import re
 import tomllib
 from typing import Any
 
+from las_jupyter.core import advice
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.display.words import nearest
 from las_jupyter.stack.grammar import Kind, Option, Verb
@@ -62,7 +63,7 @@ def _option(verb: Verb, key: str, body: str) -> Option:
     raise UnknownOption(
         f"{verb.name} has no option {key!r} ({_place(key, body)}).",
         cause=f"its options are: {', '.join(option.name for option in verb.options)}, args",
-        remedy=f"did you mean {near}?" if near else f"see: %las help {verb.name}",
+        remedy=f"did you mean {advice.word(near)}?" if near else f"see: %las help {verb.name}",
     )
 
 

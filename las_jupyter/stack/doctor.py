@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from las_jupyter.backends.oci_backend import OciBackend
 from las_jupyter.backends.table import load_backend
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.quantities import format_size
 from las_jupyter.display.lists import findings_table
@@ -31,6 +33,7 @@ from las_jupyter.stack.engine_of import engine_of
 from las_jupyter.stack.finding import Finding
 from las_jupyter.stack.gpu_plumbing import gpu_plumbing
 from las_jupyter.stack.jupyter_server import data_folders, find_server, installed_here, look_at_server
+from las_jupyter.state.custody import fault_of_folder_for
 from las_jupyter.state.paths import default_paths
 
 if TYPE_CHECKING:
@@ -61,8 +64,11 @@ def _python() -> Iterator[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    sources = sorted({line.source for line in load_settings().explain()} - {"default"})
+    settings = load_settings()
+    sources = sorted({line.source for line in settings.explain()} - {"default"})
     yield Finding("settings", True, "from " + (", ".join(sources) or "the defaults only"))
+    for each in settings.ignored:
+        yield Finding("settings", False, each.text.partition(" → ")[0], each.remedy)
 
 
 def _catalog() -> Iterator[Finding]:
@@ -75,6 +81,9 @@ def _catalog() -> Iterator[Finding]:
 def _state_folder() -> Iterator[Finding]:
     folder = Path(default_paths().state_dir)
     yield _room("state folder", folder, "name another in LAS_JUPYTER_STATE_DIR")
+    logs = load_settings().runtime.log_dir
+    if logs is not None:
+        yield _room("log folder", Path(logs), "name another in runtime.log_dir")
 
 
 def _model_folder() -> Iterator[Finding]:
@@ -83,6 +92,9 @@ def _model_folder() -> Iterator[Finding]:
 
 
 def _room(subject: str, folder: Path, elsewhere: str) -> Finding:
+    fault = fault_of_folder_for(str(folder / "any"))
+    if fault is not None:
+        return Finding(subject, False, f"{fault.path}: {fault.why}", f"{fault.remedy}, or {elsewhere}")
     place = folder
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -118,12 +130,18 @@ def _backends() -> Iterator[Finding]:
 
 def _backend(name: str, setting: str, *, allowed: bool) -> Finding:
     if not allowed:
-        return Finding(name, None, f"{setting} is off", f"%las config {setting}")
+        return Finding(name, None, f"{setting} is off", f"%las config {word(setting)}")
     try:
-        lacking = load_backend(name).why_unavailable()
+        backend = load_backend(name)
+        lacking = backend.why_unavailable()
     except LasError as error:
         return Finding(name, None, error.cause or error.message, error.remedy or "")
     if lacking is None:
+        why = backend.why_reachable() if isinstance(backend, OciBackend) else None
+        if why is not None:
+            return Finding(
+                name, None, f"it can be used, and other machines may reach what it runs: {why.reason}", why.remedy
+            )
         return Finding(name, True, "it can be used")
     # One mode is enough for most modules: a missing container engine is no illness by itself.
     return Finding(name, False if name == "native" else None, lacking.reason, lacking.remedy)
@@ -152,7 +170,7 @@ def _notebook() -> Iterator[Finding]:
         try:
             yield Finding(package, True, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(package, None, "is not installed here", f"pip install {package}")
+            yield Finding(package, None, "is not installed here", f"pip install {word(package)}")
     spec = importlib.util.find_spec("las_jupyter.widgets")
     folder = Path(spec.origin).parent if spec and spec.origin else None
     if folder is None or not (folder / "static" / "panel.js").exists():

@@ -143,6 +143,7 @@ VERBS = (
                 "port", "where it listens on 127.0.0.1 (default: the module's own port)", Kind.INTEGER, example="8080"
             ),
             Option("api_key_env", "environment variable that holds its key, where it wants one", metavar="NAME"),
+            Option("foreign", "though it is another user's, who sees the key and all that is sent", Kind.FLAG),
         ),
         examples=("attach ollama",),
         api="attach",
@@ -215,9 +216,9 @@ VERBS = (
     ),
     Verb(
         "trust",
-        "Allow a manifest file of yours to run natively; pins its content.",
-        (Positional("path", "the manifest file", "files", required=True),),
-        examples=("trust mine/manifest.yaml",),
+        "Allow a manifest to run natively, or a project's las.toml to choose programs; pins its content.",
+        (Positional("path", "the file", "files", required=True),),
+        examples=("trust mine/manifest.yaml", "trust las.toml"),
         api="trust",
     ),
     Verb(

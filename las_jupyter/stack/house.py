@@ -8,6 +8,7 @@ running notebook sees the change at the next verb.
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
 
 from las_jupyter.core.advice import word
@@ -21,9 +22,11 @@ from las_jupyter.models.named import NAMED_MODELS
 from las_jupyter.models.reference import parse
 from las_jupyter.planning.compare import side, side_by_side
 from las_jupyter.planning.plan import decide
+from las_jupyter.policy.load import SITE_FILE
 from las_jupyter.resources import machine
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
+from las_jupyter.settings.project import trust_project
 from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.images import with_image
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
@@ -48,13 +51,16 @@ class House:
     def plan(self, request: StartRequest) -> StartPlan:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
-        return with_image(decide(request, world))
+        return _told(with_image(decide(request, world), world.state_dir), settings)
 
     def compare(self, request: StartRequest) -> Comparison:
         settings = load_settings()
         world = survey(request, settings, load_catalog(settings), _manager(_paths(settings)))
         sides = (side(request, world, mode) for mode in Mode)
-        told = tuple(each._replace(plan=with_image(each.plan)) if each.plan else each for each in sides)
+        told = tuple(
+            each._replace(plan=_told(with_image(each.plan, world.state_dir), settings)) if each.plan else each
+            for each in sides
+        )
         return side_by_side(request, world.entry.manifest.name, told, world.keepers)
 
     def fetch(self, plan: StartPlan, on_bytes: OnBytes) -> bool:
@@ -80,10 +86,10 @@ class House:
     def broken_manifests(self) -> list[str]:
         return [" ".join(problem.lines()[:2]) for problem in load_catalog(load_settings()).problems]
 
-    def stranger(self, module: str, port: int | None) -> Stranger:
+    def stranger(self, module: str, port: int | None, *, foreign: bool = False) -> Stranger:
         settings = load_settings()
         ours = _manager(_paths(settings)).claims.taken(but="")
-        return find_stranger(load_catalog(settings).find(module), port, ours)
+        return find_stranger(load_catalog(settings).find(module), port, ours, foreign=foreign)
 
     def models(self) -> list[str]:
         return sorted(NAMED_MODELS)
@@ -91,11 +97,20 @@ class House:
     def settings(self) -> list[SettingRow]:
         return [SettingRow(key, str(value), source) for key, value, source in load_settings().explain()]
 
+    def settings_notes(self) -> list[str]:
+        site = [f"{SITE_FILE} holds for everybody on this machine"] if os.path.lexists(SITE_FILE) else []
+        return [*(each.text for each in load_settings().ignored), *site]
+
     def trust(self, path: str) -> str:
-        return trust(path)
+        return trust_project(path) if path.endswith(".toml") else trust(path)
 
     def doctor(self) -> Any:
         return doctor()
+
+
+def _told(plan: StartPlan, settings: LoadedSettings) -> StartPlan:
+    """With a warning for each file of settings that does not count."""
+    return plan._replace(warnings=(*plan.warnings, *(each.text for each in settings.ignored)))
 
 
 def _paths(settings: LoadedSettings) -> StatePaths:
@@ -123,7 +138,7 @@ def _in_the_way(entry: Entry, *, gpu: bool, shadow: bool) -> str:
     if shadow:
         name = entry.manifest.name
         why = f"not by this name, which is another's: {entry.standing}"
-        return f"{why}; %las start {word(entry.path.absolute())} --name {name}-2"
+        return f"{why}; %las start {word(entry.path.absolute())} --name {word(f'{name}-2')}"
     missing = [entry.manifest.missing(mode) for mode in (Mode.NATIVE, Mode.CONTAINER)]
     if all(missing):
         return f"no: {missing[0]}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.snapshot import ExitRecord, Snapshot
 from las_jupyter.core.states import HealthState, Mode, ProcessState
@@ -127,26 +128,37 @@ class Instance:
         """
         An ``openai.OpenAI`` that talks to it, key included.
 
-        Raises ``BadRequest`` when it has no such API or does not run.
+        It talks to nobody else: when another program has the port by then, a request raises ``PortTaken`` (with older
+        versions of openai as the cause of an ``APIConnectionError``) and sends nothing. Raises as ``access``.
         """
-        return openai_client(self.access())
+        return openai_client(self.access(), self.check_connection)
+
+    def check_connection(self, port: int, client: int = 0) -> None:
+        """Raise ``PortTaken`` when the connection from ``client`` to ``port`` of this machine is not one to it."""
+        self._stack.rooms.manager.check_answerer(self.name, port, client)
 
     def access(self) -> Access:
-        """Where its OpenAI API is and the key for it, as any client wants them. Raises ``BadRequest``."""
+        """
+        Where its OpenAI API is and the key for it, as any client wants them.
+
+        Raises ``BadRequest`` when it has none or is not ready, ``PortTaken`` when another program has its port.
+        """
         snapshot = self.snapshot
         if "openai-compatible-api" not in self._stack.spec(self.name).provides:
             raise BadRequest(
                 f"{self.name} has no OpenAI-compatible API.",
                 cause=f"the manifest of {snapshot.module} does not provide one",
-                remedy=f"talk to it at {snapshot.url}",
+                remedy=f"talk to it at {word(snapshot.url)}",
             )
         base_url = self.base_url
-        if not snapshot.state.alive or base_url is None:
+        if snapshot.state is not ProcessState.RUNNING or snapshot.ready_at is None or base_url is None:
+            again = f"%las start {word(snapshot.module)} --name {word(self.name)}"
             raise BadRequest(
                 f"{self.name} is {snapshot.state}, so there is nobody to talk to.",
                 cause=snapshot.reason,
-                remedy=f"%las start {snapshot.module} --name {self.name}",
+                remedy=f'las.get("{self.name}").wait_ready(), then again' if snapshot.state.alive else again,
             )
+        self.check_connection(snapshot.ports[0].host)
         return Access(base_url, self.api_key or "none")
 
     def logs(

@@ -13,7 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.stack.finding import Finding
+from las_jupyter.state.files import read_plain
+
+_PACKAGE_AT_MOST = 2**20  # bytes of a package.json, which has a few thousand
 
 _EXTENSIONS = {"anywidget": "anywidget", "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets"}
 """Scripts that the server must have, and the packages that bring them."""
@@ -55,14 +59,14 @@ def look_at_server(server: Server, folders: list[Path], installed: dict[str, str
     """Findings on the extensions; ``installed`` are versions of the packages in this kernel's environment."""
     for extension, package in _EXTENSIONS.items():
         subject = f"{package} in the server"
-        there, cure = _version(folders, extension), f"{server.python} -m pip install {package}"
+        there, cure = _version(folders, extension), f"{word(server.python)} -m pip install {word(package)}"
         here = installed.get(package)
         if there is None:
             says = f"the Jupyter server of {server.prefix} has no script of {package}: the panel stays empty"
             yield Finding(subject, False, says, cure)
         elif here and _major(here, there) != _major(there, here):
             says = f"version {there} in the server and {here} here do not understand each other"
-            yield Finding(subject, False, says, f"{cure}=={here}")
+            yield Finding(subject, False, says, f"{cure}=={word(here)}")
         else:
             yield Finding(subject, True, there)
     if any((each / "las_jupyter").is_dir() for each in server.prefix.glob("lib/python3*/site-packages")):
@@ -77,7 +81,9 @@ def _version(folders: list[Path], extension: str) -> str | None:
         for kind in ("labextensions", "nbextensions"):
             place = folder / kind / extension
             try:
-                return str(json.loads((place / "package.json").read_text()).get("version", "unknown"))
+                return str(
+                    json.loads(read_plain(str(place / "package.json"), _PACKAGE_AT_MOST)).get("version", "unknown")
+                )
             except (OSError, ValueError, AttributeError):
                 if (place / "extension.js").exists():
                     return "unknown"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from las_jupyter.core import advice
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.display.words import nearest, nearest_choice, short
@@ -126,7 +127,7 @@ class _Words:
         if self.loose:
             hint = f"%las help {self.verb.name}"
             if self.verb.engine_args:
-                hint = f"--model {self.loose[0]} if a model is meant; options of the engine go after --"
+                hint = f"--model {advice.word(self.loose[0])} if a model is meant; options of the engine go after --"
             takes = " and ".join(place.name for place in self.verb.positionals) or "no words"
             raise BadRequest(
                 f"{self.verb.name} does not know what to do with {short(self.loose[0])}.",

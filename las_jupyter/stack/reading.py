@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, NoSuchInstance
 from las_jupyter.core.quantities import parse_duration
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.text import LogText
-from las_jupyter.display.words import plain, short
+from las_jupyter.display.words import plain_log, short
 from las_jupyter.logs.shown import last_state
 from las_jupyter.stack.rooms import Manager
 
@@ -29,7 +30,7 @@ def read_log(
     pattern = _pattern(grep)
     if since is not None:
         lines = log.since(moment(since, now))
-        lines = [line for line in lines if pattern is None or pattern.search(plain(line))]
+        lines = [line for line in lines if pattern is None or pattern.search(plain_log(line))]
         lines = lines if tail is None else lines[len(lines) - min(len(lines), lines_wanted) :]
     elif grep is not None:
         lines = log.grep(grep, lines_wanted)
@@ -47,7 +48,7 @@ def _pattern(grep: str | None) -> re.Pattern[str] | None:
         raise BadRequest(
             f"{short(grep)} is not a regular expression.",
             cause=str(error),
-            remedy=f"to look for these characters: {short(re.escape(grep))[1:-1]}",
+            remedy=f"to look for these characters: {word(short(re.escape(grep))[1:-1])}",
         ) from error
 
 
@@ -87,7 +88,7 @@ def follow_lines(manager: Manager, name: str, tail: int) -> Iterator[str]:
 
 
 def _from(manager: Manager, name: str, generation: int, log: Any, offset: int, before: list[str]) -> Iterator[str]:
-    yield from (plain(line) for line in before)
+    yield from (plain_log(line) for line in before)
     while True:
         yield from _lines(log.follow(offset, stop=lambda at=generation: _over(manager, name, at)))
         current = _generation(manager, name)
@@ -117,6 +118,6 @@ def _lines(chunks: Iterator[Any]) -> Iterator[str]:
     rest = ""
     for chunk in chunks:
         *whole, rest = (rest + chunk.text).split("\n")
-        yield from (plain(last_state(line)) for line in whole)
+        yield from (plain_log(last_state(line)) for line in whole)
     if rest:
-        yield plain(last_state(rest))
+        yield plain_log(last_state(rest))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypedDict, TypeVar
 
+from las_jupyter.core import advice
 from las_jupyter.core.errors import BadRequest
 from las_jupyter.core.quantities import parse_duration, parse_size
 from las_jupyter.core.request import StartRequest
@@ -164,7 +165,7 @@ def _one_of(kind: type[E], word: str, what: str) -> E:
         raise BadRequest(
             f"{what} cannot be {short(word)}.",
             cause=f"it is one of: {', '.join(kind)}",
-            remedy=f"did you mean {near}?" if near else f"for example: {what}={next(iter(kind)).value!r}",
+            remedy=f"did you mean {advice.word(near)}?" if near else f"for example: {what}={next(iter(kind)).value!r}",
         ) from None
 
 

@@ -59,10 +59,11 @@ class Manager(Protocol):
     def snapshot(self, name: str) -> Snapshot: ...
     def spec(self, name: str) -> LaunchSpec: ...
     def secrets(self, name: str) -> dict[str, str]: ...
+    def check_answerer(self, name: str, port: int, client: int = 0) -> None: ...
     def wait_ready(self, name: str, *, timeout: float | None = None, on_change: OnChange | None = None) -> Snapshot: ...
     def stop(self, name: str, *, grace: float | None = None, on_change: OnChange | None = None) -> Snapshot: ...
     def restart(self, name: str) -> Snapshot: ...
-    def remove(self, name: str, *, data: bool = False) -> None: ...
+    def remove(self, name: str, *, data: bool = False) -> tuple[str, ...]: ...
     def data_folder(self, name: str) -> str | None: ...
     def events(self, name: str) -> tuple[EventRecord, ...]: ...
     def watch(self, names: list[str] | None = None, stop: Callable[[], bool] = lambda: False) -> Iterator[Snapshot]: ...
@@ -114,8 +115,12 @@ class Rooms(Protocol):
     def broken_manifests(self) -> list[str]:
         """A sentence for each manifest that could not be read."""
 
-    def stranger(self, module: str, port: int | None) -> Stranger:
-        """A server of the module that somebody else started. Raises ``BadRequest``, ``NoSuchInstance``."""
+    def stranger(self, module: str, port: int | None, *, foreign: bool = False) -> Stranger:
+        """
+        A server of the module that was not started here; ``foreign`` allows another user's.
+
+        Raises ``BadRequest``, ``NoSuchInstance``.
+        """
 
     def models(self) -> list[str]:
         """Names of models we know, for completion."""
@@ -123,8 +128,11 @@ class Rooms(Protocol):
     def settings(self) -> list[SettingRow]:
         """Every setting."""
 
+    def settings_notes(self) -> list[str]:
+        """A sentence for each file that does not count, or not all of it, and for one that holds for everybody."""
+
     def trust(self, path: str) -> str:
-        """Pin a manifest; the sentence that says what was done."""
+        """Pin a manifest or a project's settings; the sentence that says what was done."""
 
     def doctor(self) -> Any:
         """The findings of the doctor, a table."""

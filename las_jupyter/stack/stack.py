@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, Unpack, overload
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError, NoSuchInstance
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import Comparison, StartPlan
@@ -82,12 +83,15 @@ class Stack:
             return ReadableComparison(*self.rooms.compare(start_request(module, options)))
         return ReadablePlan(*self.rooms.plan(start_request(module, options)))
 
-    def attach(self, module: Word, *, port: int | None = None, api_key_env: str | None = None) -> Attached:
+    def attach(
+        self, module: Word, *, port: int | None = None, api_key_env: str | None = None, foreign: bool = False
+    ) -> Attached:
         """
         Use a server of ``module`` that somebody else started here; it is looked at and never ended.
 
         ``api_key_env`` names the environment variable with its key, where it wants one. Raises ``BadRequest`` when
-        what listens there is something else, ``NoSuchInstance`` when nobody does.
+        what listens there is something else, or another user's without ``foreign``, ``NoSuchInstance`` when nobody
+        does.
         """
         request = start_request(module, {"port": port})
         key = os.environ.get(api_key_env) if api_key_env else None
@@ -95,9 +99,9 @@ class Stack:
             raise BadRequest(
                 f"There is no key in {api_key_env}.",
                 cause="the environment has no such variable, or an empty one",
-                remedy=f"%env {api_key_env}=… in a notebook, export {api_key_env}=… in a terminal",
+                remedy=f"%env {word(api_key_env)}=… in a notebook, export {word(api_key_env)}=… in a terminal",
             )
-        return Attached(self.rooms.stranger(request.module, request.port), key)
+        return Attached(self.rooms.stranger(request.module, request.port, foreign=foreign), key)
 
     def stop(self, name: str | None = None, *, grace: float | str | None = None, all: bool = False) -> Text:
         """Stop it, verify that nothing of it is left, and say how it ended; ``all`` stops every instance."""
@@ -115,7 +119,7 @@ class Stack:
             return Text(f"{name} was not running: {before.reason}", data=before)
         seconds = start_request("any", {"grace": grace}).grace
         progress = self._reporter()
-        with interruptible(progress, f"Stopped waiting; {name} goes on ending.", f"%las status {name}"):
+        with interruptible(progress, f"Stopped waiting; {name} goes on ending.", f"%las status {word(name)}"):
             after = self.rooms.manager.stop(name, grace=seconds, on_change=telling(progress, "stopping"))
         how = after.exit.text if after.exit and after.exit.text else after.reason
         return Text(f"{name} stopped: {how}", data=after)
@@ -252,7 +256,11 @@ class Stack:
         return modules_table(self.rooms.modules(), notes=tuple(self.rooms.broken_manifests()))
 
     def trust(self, path: Word) -> Text:
-        """Allow a manifest file to run natively as long as its content stays the same."""
+        """
+        Allow a manifest to run natively, or a project's ``las.toml`` to choose programs and folders.
+
+        It holds as long as the content stays the same.
+        """
         return Text(self.rooms.trust(str(path)))
 
     def config(self, key: str | None = None) -> Table[SettingRow]:
@@ -264,9 +272,9 @@ class Stack:
             raise BadRequest(
                 f"There is no setting {short(key)}.",
                 cause=f"the groups are {', '.join(sorted({row.key.split('.')[0] for row in rows}))}",
-                remedy=f"%las config {near}" if near else "%las config",
+                remedy=f"%las config {word(near)}" if near else "%las config",
             )
-        return settings_table(kept)
+        return settings_table(kept, notes=tuple(self.rooms.settings_notes()))
 
     def doctor(self) -> Any:
         """What this machine offers and lacks, with the cure for each lack."""
@@ -318,7 +326,7 @@ class Stack:
         raise BadRequest(
             "There is more than one instance; say which.",
             cause=f"there are {', '.join(sorted(choice))}",
-            remedy=f"name it, as {first}",
+            remedy=f"name it, as {word(first)}",
         )
 
     def _unknown(self, name: str) -> NoSuchInstance:
@@ -327,5 +335,5 @@ class Stack:
         return NoSuchInstance(
             f"There is no instance {name!r}.",
             cause=f"known are: {', '.join(names)}" if names else "none is known here",
-            remedy=f"did you mean {near}?" if near else "%las status" if names else "%las start llama.cpp",
+            remedy=f"did you mean {word(near)}?" if near else "%las status" if names else "%las start llama.cpp",
         )

@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, NoSuchInstance, PortTaken
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.quantities import format_size
@@ -19,9 +20,11 @@ from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Lifetime, ProcessState
 from las_jupyter.display.progress import Progress
 from las_jupyter.display.words import ago
+from las_jupyter.runtime import kept_data
 from las_jupyter.stack.owner import this_process
 from las_jupyter.stack.rooms import Rooms
 from las_jupyter.stack.waiting import going_on_without_us, interruptible, telling, wait_ready
+from las_jupyter.state.paths import StatePaths
 
 _SECRET_BYTES = 32
 _ROUNDS = 50
@@ -148,12 +151,12 @@ def make_data_folder(spec: LaunchSpec) -> None:
         path = Path(place) if place else None
         if path is not None and (path.parent.name, path.name) == ("data", spec.name):
             try:
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                kept_data.make_folder(StatePaths(str(path.parents[1]), ""), spec.name)
             except OSError as error:
                 raise LaunchFailed(
                     f"{spec.name} cannot keep its data.",
                     cause=f"{path} cannot be made: {error.strerror}",
-                    remedy=f"make room for it, or mend the permissions of {path.parent}",
+                    remedy=f"make room for it, or mend the permissions of {word(path.parent)}",
                 ) from error
 
 

@@ -9,20 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from las_jupyter.backends.environment import NOTEBOOKS
 from las_jupyter.backends.native_limits import foreseen
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, InvalidModel, LasError, PlanRefused
 from las_jupyter.core.launch import LogRule, RestartRule
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
+from las_jupyter.core.surroundings import is_withheld
 from las_jupyter.planning.container_engines import ANY, ORDER
 from las_jupyter.planning.plan import instance_name, mount_sources
 from las_jupyter.planning.provenance import what_it_would_find, what_it_would_take
 from las_jupyter.planning.shared_places import check_model
 from las_jupyter.planning.world import Backend, Engine, Machine, ModelFile, World
-from las_jupyter.policy.load import load_policies
+from las_jupyter.policy.load import policies_here
 from las_jupyter.policy.rules import EXPOSE, Hardware, PolicyVerdict, judge_policy
 from las_jupyter.resources import machine, ports
+from las_jupyter.resources.accounts import account, number_for
 from las_jupyter.resources.measured import Measured, Measurements, larger, read_measurements
 from las_jupyter.stack.places import guarded_here, look_at
 from las_jupyter.stack.strangers import answers_as
@@ -53,7 +56,7 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
     name = check_name(instance_name(request, manifest.name))
     claimed = manager.claims.taken(but=name)
     running = tuple((snapshot, manager.spec(snapshot.name)) for snapshot in manager.snapshots() if snapshot.state.alive)
-    policy = _policy(manifest, settings)
+    policy = _policy(entry, settings, catalog)
     defaults = [row.default for row in manifest.ports]
     owners = _ports(request, defaults, _own_ports(name, running), claimed)
     return World(
@@ -80,6 +83,9 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         keepers=foreseen(),
         policy=policy,
         person=(os.getuid(), os.getgid()),
+        secrets_around=_secrets_around(manifest, request),
+        spare_user=number_for(name) if os.getuid() == 0 else 0,
+        number_owner=_number_owner(manifest),
         container_engine=str(settings.runtime.container_engine),
         measured=_measured(manager.paths.state_dir, running),
         requires=tuple(needed.manifest.name for needed in catalog.start_order(entry)[:-1]),
@@ -88,6 +94,23 @@ def survey(request: StartRequest, settings: LoadedSettings, catalog: Catalog, ma
         guarded=guarded_here(manager.paths.state_dir) if request.mounts else (),
         namesake=_namesake(name, entry, catalog, manager),
     )
+
+
+def _secrets_around(manifest: Manifest, request: StartRequest) -> tuple[str, ...]:
+    """The names alone, without those of the hub, which mean nothing outside of a notebook."""
+    serves_model = manifest.model is not None and (request.model or manifest.model.default) is not None
+    return tuple(
+        name
+        for name, value in sorted(os.environ.items())
+        if is_withheld(name, value, serves_model=serves_model) and not name.startswith(NOTEBOOKS)
+    )
+
+
+def _number_owner(manifest: Manifest) -> str:
+    """Whose number on this machine the manifest wants its container to have."""
+    part = manifest.launch.container if manifest.launch else None
+    number = (part.user or "" if part else "").partition(":")[0]
+    return account(int(number)) if number.isdecimal() else ""
 
 
 def _namesake(name: str, entry: Entry, catalog: Catalog, manager: Manager) -> str:
@@ -113,8 +136,10 @@ def _measured(state_dir: str, running: tuple[tuple[Snapshot, LaunchSpec], ...]) 
     return found
 
 
-def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
-    policies = load_policies(settings.policy_file)
+def _policy(entry: Entry, settings: LoadedSettings, catalog: Catalog) -> PolicyVerdict:
+    """A manifest that did not come with us says of itself what it is called and of which category: neither counts."""
+    known = frozenset(each.manifest.name for each in catalog.entries)
+    policies = policies_here(settings.policy_file, known)
     if not policies:
         return PolicyVerdict(reasons={EXPOSE: "no policy allows network exposure"})
     found = machine.gpus()
@@ -124,7 +149,11 @@ def _policy(manifest: Manifest, settings: LoadedSettings) -> PolicyVerdict:
         gpu_vram=max((gpu.memory_total for gpu in found), default=0),
         gpu_count=len(found),
     )
-    return judge_policy(policies, hardware, manifest.name, manifest.category)
+    from las_jupyter.manifests.catalog import bundled
+
+    manifest, ours = entry.manifest, entry.origin == "bundled"
+    posing = not ours and manifest.name in {each.manifest.name for each in bundled()}
+    return judge_policy(policies, hardware, manifest.name, manifest.category if ours else "runtime", posing=posing)
 
 
 def _log_rule(settings: LoadedSettings) -> LogRule:
@@ -186,7 +215,18 @@ def _ask_engine(name: str) -> Backend:
     except LasError as error:
         return Backend(name, Mode.CONTAINER, error.message, error.remedy or "")
     why, remedy = (lacking.reason, lacking.remedy) if lacking else (None, "")
-    return Backend(name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False))
+    return Backend(
+        name, Mode.CONTAINER, why, remedy, getattr(backend, "maps_root", False),
+        not lacking and getattr(backend, "maps_users", False), "" if lacking else _reachable(backend),
+    )  # fmt: skip
+
+
+def _reachable(backend: object) -> str:
+    """Why other machines may reach its containers, and the cure, in one sentence."""
+    from las_jupyter.backends.oci_backend import OciBackend
+
+    why = backend.why_reachable() if isinstance(backend, OciBackend) else None
+    return f"{why.reason} ({why.remedy})" if why else ""
 
 
 def _engine(entry: Entry, request: StartRequest, settings: LoadedSettings) -> Engine | None:

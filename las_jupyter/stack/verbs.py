@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from las_jupyter.core import advice
 from las_jupyter.core.errors import BadRequest, UnknownOption
 from las_jupyter.display.words import nearest
 from las_jupyter.stack.requests import option_parameters
@@ -40,7 +41,7 @@ def refuse_unknown(name: str, signature: inspect.Signature, given: dict[str, Any
             raise UnknownOption(
                 f"{name} has no argument {word!r}.",
                 cause=f"its arguments are: {', '.join(known)}",
-                remedy=f"did you mean {near}=?" if near else f"help(las.{name})",
+                remedy=f"did you mean {advice.word(near)}=?" if near else f"help(las.{name})",
             )
 
 
@@ -54,7 +55,7 @@ def refuse_unbound(name: str, signature: inspect.Signature, args: tuple[Any, ...
         raise BadRequest(
             f"las.{name} cannot be called like that.",
             cause=str(error),
-            remedy=f"las.{name}({', '.join(f'{word!r}' for word in needed or known[:1])}, …), or help(las.{name})",
+            remedy=f"las.{name}({', '.join(map(repr, needed or known[:1]))}, …), or help(las.{name})",
         ) from None
 
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from las_jupyter.core.errors import StartTimeout
+from las_jupyter.core.advice import word
+from las_jupyter.core.errors import NEXT_STEP, StartTimeout
 from las_jupyter.core.quantities import format_duration
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.progress import Progress
@@ -30,7 +31,7 @@ class WaitInterrupted(KeyboardInterrupt):
 
     def lines(self) -> list[str]:
         """The two lines a person reads."""
-        return [self.said, f"→ {self.remedy}"]
+        return [self.said, f"{NEXT_STEP}{self.remedy}"]
 
     def _render_traceback_(self) -> list[str]:
         return self.lines()
@@ -53,7 +54,9 @@ def going_on_without_us(progress: Progress, name: str) -> AbstractContextManager
     """An interrupt inside gives up waiting for ``name``, and says where to find it again."""
     said = f"Stopped waiting for {name}; it goes on in the background."
     return interruptible(
-        progress, said, f"%las status {name} shows it, las.get({name!r}) takes it up, %las stop {name} ends it"
+        progress,
+        said,
+        f"%las status {word(name)} shows it, las.get({word(name)!r}) takes it up, %las stop {word(name)} ends it",
     )
 
 
@@ -102,5 +105,5 @@ def _not_yet(snapshot: Snapshot, timeout: float) -> StartTimeout:
     return StartTimeout(
         f"{snapshot.name} is not ready after {format_duration(timeout)}; it goes on starting.",
         cause=snapshot.health.phase or why(snapshot),
-        remedy=f"%las status {snapshot.name}, or %las stop {snapshot.name}",
+        remedy=f"%las status {word(snapshot.name)}, or %las stop {word(snapshot.name)}",
     )

@@ -11,6 +11,8 @@ import fcntl
 import os
 import time
 
+from las_jupyter.state.files import plain_here
+
 
 class Lock:
     """An exclusive lock on ``path``, held until ``release`` or the end of the process."""
@@ -23,7 +25,7 @@ class Lock:
         """Take it within ``wait`` seconds; False when somebody else keeps it."""
         deadline = time.monotonic() + wait
         while True:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fd = plain_here(self.path, os.O_RDWR | os.O_CREAT)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -74,7 +76,7 @@ def _same_file(fd: int, path: str) -> bool:
 def is_held(path: str) -> bool:
     """Whether a living process holds the lock on ``path``."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = plain_here(path)
     except OSError:
         return False
     try:

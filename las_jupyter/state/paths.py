@@ -6,13 +6,15 @@ import os
 import stat
 from typing import NamedTuple
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError
+from las_jupyter.state.custody import Fault, fault_of
+from las_jupyter.state.files import make_folders
+from las_jupyter.state.sockets import fits
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 63
 _OF_SESSIONS = "/run/user"
-_LONGEST_SOCKET = 100
-"""A Unix socket's path holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
 
 
 class UnsafeFolder(LasError):
@@ -78,13 +80,11 @@ class StatePaths(NamedTuple):
         return os.path.join(self.log_dir, check_name(name))
 
     def socket(self, name: str) -> str:
-        """The control socket: in the instance's folder where the path is short enough, else in the runtime folder."""
+        """The control socket, by a path of any length: see ``state.sockets``."""
         path = os.path.join(self.instance(name), "control.sock")
-        if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        if fits(path) or os.path.lexists(path):
             return path
-        file = f"{_short(self.instance(name))}.sock"
-        known = (os.path.join(folder, file) for folder in _runtime_folders() if _is_private(folder))
-        return next((found for found in known if os.path.lexists(found)), None) or os.path.join(runtime_folder(), file)
+        return _of_older(self.instance(name)) or path
 
     def pipe(self, name: str) -> str:
         """What a pumped log comes through; beside the control socket, where there can be such things."""
@@ -99,24 +99,12 @@ def _short(text: str) -> str:
     return f"{value:016x}"
 
 
-def _runtime_folders() -> tuple[str, ...]:
-    """Where a socket may be. A kernel and a terminal of one user do not always have the same ``XDG_RUNTIME_DIR``."""
+def _of_older(instance: str) -> str | None:
+    """Where a supervisor of an older version, with too long a path, listens, if there is one."""
     bases = (os.environ.get("XDG_RUNTIME_DIR"), os.path.join(_OF_SESSIONS, str(os.getuid())))
-    found = [os.path.join(base, "las_jupyter") for base in bases if base and os.path.isdir(base)]
-    return (*found, f"/tmp/las-{os.getuid()}")  # noqa: S108
-
-
-def runtime_folder() -> str:
-    """A short folder of this user for sockets whose own path would be too long; the first that can be made."""
-    *others, last = _runtime_folders()
-    for folder in others:
-        try:
-            make_private(folder)
-        except UnsafeFolder:
-            continue
-        return folder
-    make_private(last)
-    return last
+    folders = (*(os.path.join(base, "las_jupyter") for base in bases if base), f"/tmp/las-{os.getuid()}")  # noqa: S108
+    known = (os.path.join(folder, f"{_short(instance)}.sock") for folder in folders if _is_private(folder))
+    return next((found for found in known if os.path.lexists(found)), None)
 
 
 def _is_private(folder: str) -> bool:
@@ -124,25 +112,56 @@ def _is_private(folder: str) -> bool:
         found = os.lstat(folder)
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and fault_of(folder) is None
 
 
-def make_private(folder: str) -> None:
-    """Make ``folder`` with mode 0700. Raises ``UnsafeFolder`` when it cannot be, is a link or others could write it."""
+def make_private(folder: str, setting: str = "LAS_JUPYTER_STATE_DIR") -> None:
+    """
+    Make ``folder``, and what is missing above it, with mode 0700.
+
+    Raises ``UnsafeFolder`` when it cannot be, is a link, or others could write to it or put another in its place.
+    ``setting`` is what names another folder.
+    """
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        make_folders(folder)
     except OSError as error:
         raise UnsafeFolder(
-            f"{folder} cannot be made to keep state in.",
-            cause=os.strerror(error.errno or 0),
-            remedy="name another folder with LAS_JUPYTER_STATE_DIR",
+            f"{folder} cannot be made.",
+            cause=f"{os.strerror(error.errno or 0)} ({folder})",
+            remedy=f"name another folder with {setting}",
         ) from error
-    if not _is_private(folder):
+    fault = fault_of(folder) or _of_itself(folder)
+    if fault is not None:
         raise UnsafeFolder(
-            f"{folder} is not safe to keep state in.",
-            cause="it is a link, belongs to somebody else, or others may write to it",
-            remedy=f"chmod 700 {folder}, or name another folder with LAS_JUPYTER_STATE_DIR",
+            f"{folder} is not safe to keep anything in.",
+            cause=f"{fault.path}: {fault.why}" if fault.path != folder else fault.why,
+            remedy=f"{_cure(folder, fault)}, or name another folder with {setting}",
         )
+
+
+def check_unmoved(folder: str) -> None:
+    """Raise ``UnsafeFolder`` when a folder of ours is a link now, or somebody else's."""
+    try:
+        fault = _of_itself(folder)
+    except OSError:
+        return  # what is not there holds nothing
+    if fault is not None:
+        raise UnsafeFolder(f"What lies in {folder} is not believed.", cause=fault.why, remedy=fault.remedy)
+
+
+def _cure(folder: str, fault: Fault) -> str:
+    """Of a folder of our own it is better advice to close it altogether."""
+    return f"chmod 700 {word(folder)}" if fault.path == folder and "chmod" in fault.remedy else fault.remedy
+
+
+def _of_itself(folder: str) -> Fault | None:
+    """A folder that we write to must be ours and no link, where one that we only read may be root's."""
+    found = os.lstat(folder)
+    if stat.S_ISLNK(found.st_mode):
+        return Fault(folder, f"it is a link to {os.readlink(folder)}", f"ls -ld {word(folder)}")
+    if found.st_uid != os.getuid():
+        return Fault(folder, f"it belongs to user {found.st_uid}", f"ls -ld {word(folder)}")
+    return None
 
 
 def default_paths(log_dir: str | None = None) -> StatePaths:

@@ -1,4 +1,9 @@
-"""The control socket: commands in, answers and changes out, one JSON object a line."""
+"""
+The control socket: commands in, answers and changes out, one JSON object a line.
+
+Nobody on the other side can make the supervisor wait, swell or spin: there are only so many connections, of each one
+request is answered in a round of the loop, and none as long as its last answer was not read.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +11,58 @@ import _socket as socket  # the module around it brings selectors and a hundred 
 import json
 import os
 import select
+import time
 from collections.abc import Callable
 from typing import Any
 
 from las_jupyter.core.wire import to_line
+from las_jupyter.state import sockets
 
 _LONGEST_LINE = 64 * 1024
-_LONGEST_QUEUE = 4 * 1024 * 1024
+_LONGEST_QUEUE = 256 * 1024
+_MOST_CLIENTS = 200
+"""Each kernel with a panel holds one connection, each waiting start or stop another: a class of a hundred has room."""
+
+_OWN_DESCRIPTORS = 32
+"""Kept free of clients, for probes, files, the log, and an engine's connections."""
+
+_FEWEST_CLIENTS = 4
+_BACKLOG = 64
+_REST = 0.2
+"""Seconds in which nobody is let in after it failed for want of descriptors or memory that no client of ours has."""
+
+_LONGEST_ROUND = 0.05
+"""Seconds of answering, before probes, the module's end and deadlines have their turn."""
 
 Handler = Callable[[dict[str, Any], "Client"], dict[str, Any]]
 
 
 class Client:
-    """One connection. What it does not read in time is dropped with it: nobody can make us wait or swell."""
+    """One connection. What it does not read in time is dropped with it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.subscribed = False
+        self.heard_at = time.monotonic()
         self._in = b""
         self._out = b""
+        self._ended = False
         self.closed = False
 
     @property
     def wants(self) -> int:
-        return select.POLLIN | (select.POLLOUT if self._out else 0)
+        """What to poll for. Whoever has asked, or has not read yet, is not listened to."""
+        if self._out:
+            return select.POLLOUT
+        return 0 if self.waits or self._ended else select.POLLIN
 
-    def send(self, data: dict[str, Any]) -> None:
-        self._out += to_line(data)
+    @property
+    def waits(self) -> bool:
+        """Whether a whole request of it can be answered now."""
+        return not self._out and not self.closed and b"\n" in self._in
+
+    def send(self, line: bytes) -> None:
+        self._out += line
         if len(self._out) > _LONGEST_QUEUE:
             self.close()
         else:
@@ -47,19 +77,39 @@ class Client:
         except OSError:
             self.close()
 
-    def lines(self) -> list[bytes]:
-        """The whole lines that came."""
+    def serve(self, events: int) -> None:
+        """Move on what ``events`` of poll say that can be moved."""
+        if self._out:
+            self.flush()
+        elif not self.waits:
+            self._receive()
+        self._close_if_over()
+
+    def _receive(self) -> None:
         try:
-            data = self.socket.recv(65536)
+            data = self.socket.recv(_LONGEST_LINE)
         except BlockingIOError:
-            return []
+            return
         except OSError:
             data = b""
-        if not data or len(self._in) > _LONGEST_LINE:
+        self.heard_at = time.monotonic()
+        self._in += data
+        self._ended = not data
+        if len(self._in) > _LONGEST_LINE and not self.waits:
             self.close()
-            return []
-        *lines, self._in = (self._in + data).split(b"\n")
-        return lines
+
+    def request(self) -> bytes:
+        """The next whole line, which ``waits`` has promised."""
+        line, _, self._in = self._in.partition(b"\n")
+        return line
+
+    def answered(self) -> None:
+        """Whoever hung up after its last request is gone now."""
+        self._close_if_over()
+
+    def _close_if_over(self) -> None:
+        if self._ended and not self._out and b"\n" not in self._in:
+            self.close()
 
     def close(self) -> None:
         if not self.closed:
@@ -76,6 +126,7 @@ class Control:
         self.clients: dict[int, Client] = {}
         self.socket = _listen(path)
         self._inode = _inode(path)
+        self._rests_until = 0.0
 
     def reachable(self) -> bool:
         """Whether the socket's file is still there and still ours."""
@@ -88,41 +139,100 @@ class Control:
             self.socket.close()
             self.socket, self._inode = fresh, _inode(self.path)
 
-    def accept(self) -> None:
-        try:
-            fd, _ = self.socket._accept()  # type: ignore[attr-defined]
-        except OSError:
-            return
-        sock = socket.socket(fileno=fd)
-        sock.setblocking(False)
-        self.clients[sock.fileno()] = Client(sock)
+    # ---- a round of the loop
+
+    def register(self, poll: select.poll) -> None:
+        """Say what to poll for."""
+        if time.monotonic() >= self._rests_until:
+            poll.register(self.socket, select.POLLIN)
+        for fd, client in self.clients.items():
+            poll.register(fd, client.wants)
+
+    @property
+    def patience(self) -> float:
+        """Seconds the loop may sleep at most: none while requests wait."""
+        if any(client.waits for client in self.clients.values()):
+            return 0.0
+        rest = self._rests_until - time.monotonic()
+        return rest if rest > 0 else float("inf")
+
+    def owns(self, fd: int) -> bool:
+        """Whether what poll says of ``fd`` is for ``serve``."""
+        return fd in self.clients or fd == self.socket.fileno()
 
     def serve(self, fd: int, events: int) -> None:
-        client = self.clients[fd]
-        if events & select.POLLOUT:
-            client.flush()
-        if events & (select.POLLIN | select.POLLHUP | select.POLLERR):
-            for line in client.lines():
-                self._answer(client, line)
-        if client.closed:
-            self.clients.pop(fd, None)  # what it asked for may have been published, and found it closed, already
+        """Do what poll says that can be done."""
+        if fd == self.socket.fileno():
+            self._let_in()
+        else:
+            self.clients[fd].serve(events)
+            self._forget_closed()
+
+    def answer(self) -> None:
+        """Answer one request of each client that has one, of as many as there is time for; the others are next."""
+        until = time.monotonic() + _LONGEST_ROUND
+        for fd, client in list(self.clients.items()):
+            if not client.waits:
+                continue
+            self.clients[fd] = self.clients.pop(fd)  # behind the others
+            self._answer(client, client.request())
+            client.answered()
+            if time.monotonic() >= until:
+                break
+        self._forget_closed()
+
+    # ---- who is let in
+
+    def _let_in(self) -> None:
+        for _ in range(_BACKLOG):
+            try:
+                fd, _ = self.socket._accept()  # type: ignore[attr-defined]
+            except BlockingIOError:
+                return
+            except OSError:  # no descriptor for it, or no memory
+                if not self._make_room():
+                    self._rests_until = time.monotonic() + _REST
+                    return
+                continue
+            sock = socket.socket(fileno=fd)
+            sock.setblocking(False)
+            self.clients[sock.fileno()] = Client(sock)
+            while len(self.clients) > _most_clients():
+                self._make_room()
+
+    def _make_room(self) -> bool:
+        """Part with whoever was silent for longest, those who listen to changes last; whether there was anybody."""
+        if not self.clients:
+            return False
+        client = min(self.clients.values(), key=lambda each: (each.subscribed, each.heard_at))
+        client.close()
+        self._forget_closed()
+        return True
+
+    def _forget_closed(self) -> None:
+        # What one asked for may have been published, and found another one closed.
+        for fd in [fd for fd, client in self.clients.items() if client.closed]:
+            del self.clients[fd]
+
+    # ---- what is said
 
     def _answer(self, client: Client, line: bytes) -> None:
         try:
             request = json.loads(line)
             number = request.get("id")
         except (ValueError, AttributeError, RecursionError):
-            client.send({"ok": False, "error": {"type": "BadRequest", "message": "That is no JSON object."}})
+            problem = {"type": "BadRequest", "message": "That is no JSON object."}
+            client.send(to_line({"ok": False, "error": problem}))
             return
-        client.send({"id": number, **self._handler(request, client)})
+        client.send(to_line({"id": number, **self._handler(request, client)}))
 
     def publish(self, data: dict[str, Any]) -> None:
-        for client in list(self.clients.values()):
-            if client.subscribed:
-                client.send(data)
-        for fd, client in list(self.clients.items()):
-            if client.closed:
-                del self.clients[fd]
+        """Tell everybody who listens to changes."""
+        listeners = [client for client in self.clients.values() if client.subscribed]
+        line = to_line(data) if listeners else b""
+        for client in listeners:
+            client.send(line)
+        self._forget_closed()
 
     def close(self) -> None:
         for client in self.clients.values():
@@ -131,21 +241,24 @@ class Control:
         self.socket.close()
         if self.reachable():
             try:
-                os.unlink(self.path)
+                sockets.unlink(self.path)
             except OSError:
                 pass
 
 
+def _most_clients() -> int:
+    """By what this process may open, which somebody may change while it runs; -1 for any number."""
+    most = os.sysconf("SC_OPEN_MAX")
+    return _MOST_CLIENTS if most < 0 else max(_FEWEST_CLIENTS, min(_MOST_CLIENTS, most - _OWN_DESCRIPTORS))
+
+
 def _listen(path: str) -> socket.socket:
-    try:
-        os.unlink(path)  # of a predecessor: we hold the lock
-    except FileNotFoundError:
-        pass
+    sockets.unlink(path)  # of a predecessor: we hold the lock
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     before = os.umask(0o177)
     try:
-        listening.bind(path)
-        listening.listen(64)
+        sockets.bind(listening, path)
+        listening.listen(_BACKLOG)
     except OSError:
         listening.close()
         raise

@@ -53,6 +53,7 @@ class Keeping:
         supervisor = self._supervisor
         supervisor.timers.set("keeping", _EVERY)
         self._check_folder()
+        supervisor.watching.look_at_sockets()
         news = (self._check_log(), self._check_memory())
         if any(news):
             supervisor.record.save()

@@ -5,23 +5,25 @@ from __future__ import annotations
 import gc
 import json
 import os
+import resource
 import signal
 
 from las_jupyter.backends.table import load_backend
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import InstanceRef
 from las_jupyter.core.errors import LasError, StateDamaged
-from las_jupyter.core.launch import SPEC_FORMAT, LaunchSpec
+from las_jupyter.core.launch import LEAST_PAUSE, SPEC_FORMAT, LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
 from las_jupyter.state.files import edition, forget_unfinished, read_bytes, read_value
-from las_jupyter.state.journal import replay
+from las_jupyter.state.journal import keep_within_bounds, replay
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.process import Supervisor
 
 _LOCK_WAIT = 2.0
 _SHORT_WAIT = 0.1
-_ENDINGS = ("StopRequested", "RestartRequested", "Stalled", "LimitBroken", "MainEnded")
+_ENDINGS = ("StopRequested", "RestartRequested", "Stalled", "LimitBroken", "OpenedToNetwork", "MainEnded")
 
 
 def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: str, tell: int) -> None:
@@ -31,6 +33,7 @@ def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: 
     we waited for the lock, somebody else's start came first and ours is over.
     """
     os.set_inheritable(tell, False)
+    _leave_no_core()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     paths = StatePaths(state_dir, log_dir)
@@ -58,10 +61,27 @@ def supervise(state_dir: str, log_dir: str, name: str, word: str, spec_edition: 
     lock.release()
 
 
+def _leave_no_core() -> None:
+    """
+    We are about to hold a key, and so will a pump and whatever else we start: none of us leaves a core file with it.
+
+    The filter is for machines that pipe cores to a program, which the limit does not hold back: what they get is empty.
+    Not ``PR_SET_DUMPABLE``: it would give our ``/proc`` folder to root, and who looks after us could not look, while
+    whoever may read our memory may read ``secrets.json`` anyway.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    try:
+        with open("/proc/self/coredump_filter", "w") as file:
+            file.write("0")
+    except OSError:
+        pass  # a kernel without it
+
+
 def _begin(paths: StatePaths, lock: Lock, name: str, word: str) -> Supervisor:
     forget_unfinished(paths.state(name))
     spec = _read_spec(paths, name)
     before = read_value(paths.state(name), Snapshot)
+    keep_within_bounds(paths.events(name))
     journal = replay(paths.events(name)) if word == "adopt" or before is None else ()
     before = _rebuilt(spec, journal) if before is None else before
     supervisor = Supervisor(paths, lock, load_backend(spec.backend), spec, _read_secrets(paths, name), before)
@@ -81,14 +101,25 @@ def _follows_an_ending(record: EventRecord) -> bool:
 def _read_spec(paths: StatePaths, name: str) -> LaunchSpec:
     spec = read_value(paths.spec(name), LaunchSpec)
     if spec is None:
-        raise StateDamaged(f"The launch spec of {name} cannot be read; it was kept aside.", remedy=f"%las rm {name}")
+        raise StateDamaged(
+            f"The launch spec of {name} cannot be read; it was kept aside.", remedy=f"%las rm {word(name)}"
+        )
     if spec.format > SPEC_FORMAT:
         raise StateDamaged(
             f"The launch spec of {name} was written by a newer version.",
             cause=f"its format is {spec.format}, this version reads up to {SPEC_FORMAT}",
             remedy="start it from the environment that wrote it",
         )
-    return spec
+    return _with_floors(spec)
+
+
+def _with_floors(spec: LaunchSpec) -> LaunchSpec:
+    """Nothing is asked or tried without a pause, whoever wrote the spec: an older version knew no floors."""
+    live, restart = spec.live, spec.restart
+    return spec._replace(
+        live=live._replace(every=max(LEAST_PAUSE, live.every)),
+        restart=restart._replace(first=max(LEAST_PAUSE, restart.first), cap=max(LEAST_PAUSE, restart.cap)),
+    )
 
 
 def _read_secrets(paths: StatePaths, name: str) -> dict[str, str]:
@@ -96,7 +127,7 @@ def _read_secrets(paths: StatePaths, name: str) -> dict[str, str]:
     try:
         return {str(key): str(value) for key, value in json.loads(data or b"{}").items()}
     except (ValueError, AttributeError, RecursionError):
-        raise StateDamaged(f"The secrets of {name} cannot be read.", remedy=f"%las rm {name}") from None
+        raise StateDamaged(f"The secrets of {name} cannot be read.", remedy=f"%las rm {word(name)}") from None
 
 
 def _rebuilt(spec: LaunchSpec, journal: tuple[EventRecord, ...]) -> Snapshot | None:

@@ -6,6 +6,7 @@ One thread and one ``poll``. When nothing happens it sleeps until the next probe
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from las_jupyter.core import lifecycle
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import Backend, ExitStatus, InstanceRef, Running, StartFiles
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.launch import LaunchSpec
@@ -23,6 +25,7 @@ from las_jupyter.core.states import HealthState, LogCapture, Mode, ProcessState
 from las_jupyter.core.wire import to_data
 from las_jupyter.logs import pieces
 from las_jupyter.logs.writer import LogStore, kept
+from las_jupyter.state.files import write_atomic
 from las_jupyter.state.lock import Lock
 from las_jupyter.state.paths import StatePaths
 from las_jupyter.supervisor.control import Client, Control
@@ -43,6 +46,9 @@ _INSIST_SLOWLY = 1.0
 _LAST_RESORT = 10.0
 _KEEP_UNSAVED = 3600.0
 _MEANWHILE = 0.2
+_MOST_LEFTOVERS = 50  # processes; it is written at every change, and nobody reads more
+_KEY = "api_key"
+_KEY_BYTES = 32
 _TOLD = ("start requested", "BecameReady", "Launched", "LaunchRefused", "MainEnded")
 
 
@@ -94,6 +100,7 @@ class Supervisor:
             # The clock may have been set back since, and no restart is later than the rule allows.
             left = (before.next_restart_at or 0.0) - time.time()
             self.timers.set("backoff", min(max(0.0, left), self.spec.restart.cap))
+            self.timers.set("port", 0.0)
         else:
             self.running = self._find(ref) if ref is not None else None
             self._adopt_pump()
@@ -265,7 +272,8 @@ class Supervisor:
         now, last = time.time(), self.record.snapshot
         generation = last.generation + 1
         self._exit_status, self._insisting_since, self._cannot_end = None, None, False
-        self.timers.drop("grace", "insist", "backoff")
+        self.timers.drop("grace", "insist", "backoff", "port")
+        self._renew_key()
         self.record.change(
             generation=generation, started_at=now, ready_at=None, memory_peak=None, exit=None, leftovers=(),
             next_restart_at=None, restarts=self.life.tries, health=Health(reason="starting"), pid=None,
@@ -299,7 +307,6 @@ class Supervisor:
     def _launch_onto_log(self, generation: int, now: float) -> Running:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
         try:
-            os.makedirs(self.paths.logs(self.spec.name), mode=0o700, exist_ok=True)
             path, fd = self.store.open(generation, stamp)
             if fd < 0 and self.spec.mode is not Mode.CONTAINER:
                 self.pump = self._make_pump(path)
@@ -315,6 +322,27 @@ class Supervisor:
         finally:
             if fd >= 0:
                 os.close(fd)
+
+    def put_key_at_risk(self) -> None:
+        """Another program has a port of the instance, and clients may have sent it the key."""
+        if _KEY in self.secrets and not self.record.snapshot.key_at_risk:
+            self.record.change(key_at_risk=True)
+
+    def _renew_key(self) -> None:
+        """A new key in the place of one that was at risk. A password stays: the data was made with it."""
+        if not self.record.snapshot.key_at_risk or _KEY not in self.secrets:
+            return
+        fresh = {**self.secrets, _KEY: os.urandom(_KEY_BYTES).hex()}
+        try:
+            write_atomic(self.paths.secrets(self.spec.name), json.dumps(fresh).encode(), sync=True)
+        except OSError as error:
+            self.record.warn("key", f"its key was at risk and cannot be renewed: {error.strerror}")
+            return
+        self.secrets = fresh
+        self.record.warn("key", None)
+        self.record.change(key_at_risk=False)
+        state = self.life.state
+        self.record.note("key renewed", state, state, "another program had its port, so it gets a new key")
 
     def _known(self, ref: InstanceRef) -> None:
         """Write down what is about to run: were we killed now, our successor finds it."""
@@ -334,6 +362,7 @@ class Supervisor:
     def _wait_before_restart(self) -> None:
         delay = lifecycle.restart_delay(self.spec.restart, self.life.tries)
         self.timers.set("backoff", delay)
+        self.timers.set("port", 0.0)
         count = f"restart {self.life.tries + 1} of {self.spec.restart.max_tries} in {format_duration(delay)}"
         self.life = self.life._replace(reason=f"{self.life.reason}; {count}")
         self.record.change(next_restart_at=time.time() + delay)
@@ -343,9 +372,7 @@ class Supervisor:
     def _wait(self, longest: float = float("inf")) -> None:
         poll, until = select.poll(), self.timers.next
         poll.register(self._wakeup, select.POLLIN)
-        poll.register(self.control.socket, select.POLLIN)
-        for fd, client in self.control.clients.items():
-            poll.register(fd, client.wants)
+        self.control.register(poll)
         if self.running is not None:
             poll.register(self.running.fileno(), select.POLLIN)
         if self._owner_fd is not None:
@@ -356,15 +383,14 @@ class Supervisor:
             until = min(until, asking.deadline)
         elif asking is not None:
             until = min(until, time.monotonic() + 0.05)
-        until = min(until, time.monotonic() + longest)
+        until = min(until, time.monotonic() + min(longest, self.control.patience))
         left = None if until == float("inf") else max(0.0, until - time.monotonic()) * 1000 + 0.5
         for fd, events in poll.poll(left):
             self._serve(fd, events)
+        self.control.answer()
 
     def _serve(self, fd: int, events: int) -> None:
-        if fd == self.control.socket.fileno():
-            self.control.accept()
-        elif fd in self.control.clients:
+        if self.control.owns(fd):
             self.control.serve(fd, events)
         elif fd == self._wakeup:
             os.read(self._wakeup, 4096)
@@ -419,6 +445,10 @@ class Supervisor:
                 self.watching.due_progress()
             case "limit":
                 self.watching.due_limit()
+            case "sockets":
+                self.watching.due_sockets()
+            case "port":
+                self.watching.due_port()
             case "stable":
                 self.feed(lifecycle.RanLongEnough())
             case "grace":
@@ -481,9 +511,9 @@ class Supervisor:
         self.timers.set("insist", _INSIST_SLOWLY)
         if self._exit_status is None and self.running and self.running.pid:
             left = (Leftover(self.running.pid, self.spec.module, "the main process, still there after KILL"), *left)
-        if not self._cannot_end or left != self.record.snapshot.leftovers:
+        if not self._cannot_end or left[:_MOST_LEFTOVERS] != self.record.snapshot.leftovers:
             self._cannot_end = True
-            self.record.change(leftovers=left)
+            self.record.change(leftovers=left[:_MOST_LEFTOVERS])
             self.life = self.life._replace(reason=cannot_end(left))
             state = self.life.state
             self.record.note("cannot be ended", state, state, self.life.reason)
@@ -515,7 +545,7 @@ class Supervisor:
                         "type": "SupervisorUnreachable",
                         "message": f"This supervisor cannot {other!r}.",
                         "cause": "it is of another version than you",
-                        "remedy": f"%las restart {self.spec.name} gives it one of yours",
+                        "remedy": f"%las restart {word(self.spec.name)} gives it one of yours",
                     },
                 }
         return {"ok": True, "snapshot": to_data(self.record.snapshot)}

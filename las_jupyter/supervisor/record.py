@@ -17,12 +17,17 @@ from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.snapshot import EventRecord, Snapshot
 from las_jupyter.core.states import ProcessState
 from las_jupyter.core.wire import to_data, to_line
+from las_jupyter.health import telling
 from las_jupyter.limits.tree import boot_id, read_process
 from las_jupyter.state.files import overwrite, write_atomic
-from las_jupyter.state.journal import append
+from las_jupyter.state.journal import LARGEST, append, shorten
 from las_jupyter.state.paths import StatePaths
 
 _MOST_UNWRITTEN = 200
+_LONGEST_TEXT = 2000
+"""Characters of one reason. Servers, engines and clients say what they like; it is written at every change."""
+
+_SHORTEN_AGAIN = 64 * 1024  # bytes: where it cannot be shortened, it is not tried at every line
 
 
 class Record:
@@ -35,11 +40,13 @@ class Record:
         self.snapshot = _first(spec, before)
         self._warnings: dict[str, str] = {}
         self._unwritten: list[EventRecord] = []
+        self._shorten_at = LARGEST
+        self._told = telling.Told()
         self.unsaved: str | None = None
 
     def change(self, **fields: Any) -> None:
         """Put new values into the snapshot; ``save`` tells them."""
-        self.snapshot = self.snapshot._replace(**fields)
+        self.snapshot = _bounded(self.snapshot._replace(**fields))
 
     def warn(self, subject: str, text: str | None) -> bool:
         """Say, or with None no longer say, a warning; whether that is news."""
@@ -54,17 +61,31 @@ class Record:
 
     def note(self, event: str, before: ProcessState, after: ProcessState, reason: str, **data: str) -> None:
         """Append one line to the journal and tell the listeners."""
-        record = EventRecord(time.time(), event, before, after, reason, self.snapshot.generation, data)
+        record = EventRecord(time.time(), event, before, after, short(reason), self.snapshot.generation, data)
         self._unwritten.append(record)
         del self._unwritten[:-_MOST_UNWRITTEN]
         self._write_events()
         self._publish({"event": to_data(record)})
 
+    def note_health(self, text: str) -> None:
+        """Append a change of health to the journal, unless the last minute was full of them."""
+        self._told, lines = telling.change(self._told, text, time.monotonic())
+        self._note_lines(lines)
+
+    def _note_lines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.note("health", self.snapshot.state, self.snapshot.state, line)
+
     def _write_events(self) -> None:
+        path, size = self._paths.events(self._name), 0
         try:
             while self._unwritten:
-                append(self._paths.events(self._name), self._unwritten[0])
+                size = append(path, self._unwritten[0])
                 del self._unwritten[0]
+            if size > self._shorten_at:
+                self._shorten_at = size + _SHORTEN_AGAIN
+                shorten(path)
+                self._shorten_at = LARGEST
         except OSError:
             pass  # kept; the next one, or the housekeeping, tries again
 
@@ -79,7 +100,9 @@ class Record:
             self._publish({"snapshot": to_data(self.snapshot)})
 
     def retry(self) -> None:
-        """Write what could not be written before."""
+        """Write what could not be written before, and tell what was not told."""
+        self._told, lines = telling.settle(self._told, time.monotonic())
+        self._note_lines(lines)
         if self._unwritten:
             self._write_events()
         if self.unsaved is not None:
@@ -96,6 +119,21 @@ class Record:
                 overwrite(path, data)
             return os.strerror(error.errno or errno.EIO)
         return None
+
+
+def short(text: str) -> str:
+    """``text``, or its beginning where it is longer than anybody reads."""
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+
+
+def _bounded(snapshot: Snapshot) -> Snapshot:
+    health, phase = snapshot.health, snapshot.health.phase
+    return snapshot._replace(
+        reason=short(snapshot.reason),
+        health=health._replace(reason=short(health.reason), phase=phase and short(phase)),
+        warnings=tuple(short(warning) for warning in snapshot.warnings),
+        exit=snapshot.exit and snapshot.exit._replace(text=short(snapshot.exit.text)),
+    )
 
 
 def _url(spec: LaunchSpec) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from las_jupyter.backends.listeners import holder
 from las_jupyter.core import lifecycle
 from las_jupyter.core.launch import Probe
 from las_jupyter.core.quantities import format_duration
@@ -15,9 +14,10 @@ from las_jupyter.health.answers import Answer, Word
 from las_jupyter.health.judge import Belief, judge
 from las_jupyter.health.metrics import Work, judge_work
 from las_jupyter.health.probes import Asking, Page, begin, begin_page
+from las_jupyter.limits import sockets
 from las_jupyter.limits.tree import read_process
 from las_jupyter.logs.scan import Scanner
-from las_jupyter.supervisor.words import last_words
+from las_jupyter.supervisor.words import last_words, open_text, stranger_text
 
 if TYPE_CHECKING:
     from las_jupyter.supervisor.process import Supervisor
@@ -29,6 +29,10 @@ _LONGEST_LAST_LOOK = 1.0
 """Seconds; what a module writes on and on must not put off that it is given up."""
 _LOOK_FOR_PROGRESS_EVERY = 1.0
 _NAME_STRANGER_EVERY = 2.0
+_LOOK_AT_FREE_PORT_EVERY = 0.5
+_LOOK_AT_SOCKETS_FIRST, _LOOK_AT_SOCKETS_SLOWEST = 0.25, 10.0
+_SOON = 0.5  # two timers of the same length are a moment apart
+_SOCKETS_SHARE = 4000  # of all time: a tree with thousands of descriptors is looked at more seldom
 _STARTING_TIMERS = ("ready", "progress", "limit")
 
 
@@ -49,12 +53,14 @@ class Watching:
         self._moved_at = self._started
         self._mark = (-1, -1)
         self._name_stranger_at, self._stranger_name = 0.0, ""
+        self._sockets_at = float("inf")
         self._scanner = Scanner(log_path, tuple(phase.pattern for phase in self._supervisor.spec.phases))
 
     def begin(self, log_path: str, *, ready: bool) -> None:
         """A start began, or, when ``ready``, a running module was taken over."""
         self._begin(log_path)
         timers, rule = self._supervisor.timers, self._supervisor.spec.ready
+        timers.set("sockets", 0.0)
         if ready:
             timers.set("live", 0.0)
             return
@@ -66,7 +72,8 @@ class Watching:
     def end(self) -> None:
         """No more questions: it stops, or it has ended."""
         self.stop_asking()
-        self._supervisor.timers.drop(*_STARTING_TIMERS, "live", "stable")
+        self._sockets_at = float("inf")
+        self._supervisor.timers.drop(*_STARTING_TIMERS, "live", "stable", "sockets")
 
     def stop_asking(self) -> None:
         """Drop the question under way."""
@@ -83,8 +90,8 @@ class Watching:
         if answer is None:
             return
         self.stop_asking()
-        if isinstance(asked, Page):
-            self._answered_after(self._does_work(answer))
+        if isinstance(asked, Page) and answer.word is not Word.FOREIGN:
+            self._answered(self._does_work(answer))
         elif answer.word is Word.YES and self._asks_for_work():
             self._well = answer
         else:
@@ -94,12 +101,13 @@ class Watching:
         """Begin to ask whether work moves, when it is ready and says what to look at."""
         supervisor = self._supervisor
         rule = supervisor.spec.live
-        if supervisor.life.state is not ProcessState.RUNNING or rule.progress is None:
+        if supervisor.life.state is not ProcessState.RUNNING or supervisor.running is None or rule.progress is None:
             return False
         try:
-            self.asking = begin_page(rule.progress, supervisor.spec, supervisor.secrets, rule.timeout)
+            page = begin_page(rule.progress, supervisor.spec, supervisor.running, supervisor.secrets, rule.timeout)
         except OSError:
             return False
+        self.asking = page
         return True
 
     def _does_work(self, page: Answer) -> Answer:
@@ -141,6 +149,10 @@ class Watching:
         running = self._supervisor.running
         if self.asking is not None or running is None:
             return
+        stranger = self._stranger()  # a command may carry the key or the password to the port
+        if stranger is not None:
+            self._answered(stranger)
+            return
         try:
             self.asking = begin(probe, self._supervisor.spec, running, self._scanner, timeout)
         except OSError as error:
@@ -148,6 +160,8 @@ class Watching:
 
     def _answered(self, answer: Answer) -> None:
         state = self._supervisor.life.state
+        if answer.word in (Word.YES, Word.FOREIGN):
+            answer = self._stranger() or answer
         if state is ProcessState.STARTING:
             self._answered_before_ready(answer)
         elif state is ProcessState.RUNNING:
@@ -156,11 +170,9 @@ class Watching:
     def _answered_before_ready(self, answer: Answer) -> None:
         supervisor = self._supervisor
         if answer.word is Word.YES:
-            stranger = self._stranger()
-            if stranger is None:
+            if not self._stop_if_open():
                 self._is_ready(answer)
-                return
-            answer = Answer(Word.NO, stranger)
+            return
         health = supervisor.record.snapshot.health
         phase = health.phase or ("loading" if answer.word is Word.LOADING else None)
         if (answer.reason, phase) != (health.reason, health.phase):
@@ -170,20 +182,68 @@ class Watching:
         waited = time.monotonic() - self._started
         supervisor.timers.set("ready", max(supervisor.spec.ready.every, min(waited * _PATIENCE, _SLOWEST)))
 
-    def _stranger(self) -> str | None:
-        """A sentence when the port is answered by somebody who is not of our tree."""
+    # ---- whose are the sockets
+
+    def _stranger(self) -> Answer | None:
+        """When a port of the instance is answered by somebody who is not of its tree: a sentence, and a new key."""
         supervisor = self._supervisor
-        probe = supervisor.spec.ready.probe
-        port = supervisor.spec.port(getattr(probe, "port", "")) if probe else None
-        if port is None or supervisor.running is None or supervisor.running.owns_listener(port.host) is not False:
+        port = next((port.host for port in supervisor.spec.ports if port.host and self._is_foreign(port.host)), None)
+        if port is None:
             return None
         now = time.monotonic()
         if now >= self._name_stranger_at:  # a look at every process of the machine
             self._name_stranger_at = now + _NAME_STRANGER_EVERY
-            pid = holder(port.host)
+            pid = sockets.holder(port)
             process = read_process(pid) if pid else None
             self._stranger_name = f"{process.name} (process {process.pid})" if process else "another program"
-        return f"its port {port.host} is answered by {self._stranger_name}, which is not of this instance"
+        supervisor.put_key_at_risk()
+        return Answer(Word.FOREIGN, stranger_text(port, self._stranger_name))
+
+    def _is_foreign(self, port: int) -> bool:
+        running = self._supervisor.running
+        if running is None:
+            return sockets.answering(port) is not None
+        return running.owns_listener(port) is False
+
+    def due_port(self) -> None:
+        """While it waits to be restarted its port is free for anybody, and others may still send its key there."""
+        supervisor, state = self._supervisor, self._supervisor.life.state
+        supervisor.timers.set("port", _LOOK_AT_FREE_PORT_EVERY)
+        stranger = self._stranger()
+        if stranger is not None and stranger.reason != supervisor.record.snapshot.health.reason:
+            supervisor.record.change(health=Health(HealthState.UNKNOWN, stranger.reason, None, time.time()))
+            supervisor.record.note("foreign listener", state, state, stranger.reason)
+            supervisor.record.save()
+
+    def due_sockets(self) -> None:
+        """Time to see what the tree listens on: often at first, then ever more seldom."""
+        began = time.monotonic()
+        if self._stop_if_open():
+            return
+        now = time.monotonic()
+        pause = max((now - self._started) / 2, _LOOK_AT_SOCKETS_FIRST)
+        if pause < _LOOK_AT_SOCKETS_SLOWEST:
+            self._supervisor.timers.set("sockets", pause)
+        else:  # from now on with the slow tick, which is awake anyway, and never at a noticeable cost
+            self._sockets_at = now + max(_LOOK_AT_SOCKETS_SLOWEST, (now - began) * _SOCKETS_SHARE)
+
+    def look_at_sockets(self) -> None:
+        """The slow tick: look, when it is time again."""
+        if time.monotonic() >= self._sockets_at - _SOON:
+            self._sockets_at = float("inf")
+            self.due_sockets()
+
+    def _stop_if_open(self) -> bool:
+        """Stop it when something of it is open to the network though nobody asked for that."""
+        supervisor = self._supervisor
+        if supervisor.spec.exposed or supervisor.running is None:
+            return False
+        found, spec = supervisor.running.open_listeners(), supervisor.spec
+        if spec.opens:  # the ports it was given must be closed all the same
+            found = tuple(each for each in found if each.port in {port.inner for port in spec.ports})
+        if found:
+            supervisor.feed(lifecycle.OpenedToNetwork(open_text(found)))
+        return bool(found)
 
     def _is_ready(self, answer: Answer) -> None:
         supervisor, now = self._supervisor, time.time()
@@ -208,8 +268,7 @@ class Watching:
                 supervisor.record.save()
             return
         self._tell_health()
-        state = supervisor.life.state
-        supervisor.record.note("health", state, state, f"{self._belief.state}: {self._belief.reason}")
+        supervisor.record.note_health(f"{self._belief.state}: {self._belief.reason}")
         supervisor.record.save()
 
     def _tell_health(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from las_jupyter.core.backend import ExitStatus
+from las_jupyter.core.backend import ExitStatus, OpenListener
+from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.snapshot import Leftover
 
@@ -13,6 +14,8 @@ _MEANINGS = {
     "SIGILL": ": it was built for another processor",
     "SIGBUS": ": a file it had mapped was cut short, or the disk failed",
 }
+
+_MOST_NAMED = 10
 
 
 def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, left: int = 0, because: str = "") -> str:
@@ -39,9 +42,23 @@ def exit_text(status: ExitStatus, *, requested: bool, insisted: bool = False, le
     return f"it ended by itself {how}{_MEANINGS.get(status.signal or '', '')}{also}"
 
 
+def open_text(found: tuple[OpenListener, ...]) -> str:
+    """Where it listens though nobody asked for that."""
+    first, *others = found
+    also = f" and {len(others)} more" if others else ""
+    return f"it listens on {first.text}{also} ({first.name}, process {first.pid}), {OPEN}"
+
+
+def stranger_text(port: int, name: str) -> str:
+    """Who has a port of an instance that is not of it."""
+    return f"its port {port} is answered by {name}, which is not of this instance"
+
+
 def cannot_end(left: tuple[Leftover, ...]) -> str:
     """What could not be ended, with its number and what it hangs in."""
-    return "cannot be ended: " + ", ".join(f"{each.name} ({each.pid}, {each.why})" for each in left)
+    named = ", ".join(f"{each.name} ({each.pid}, {each.why})" for each in left[:_MOST_NAMED])
+    more = len(left) - _MOST_NAMED
+    return f"cannot be ended: {named}" + (f" and {more} more" if more > 0 else "")
 
 
 def last_words(line: str) -> str:

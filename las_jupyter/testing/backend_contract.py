@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -51,6 +52,9 @@ _PATIENCE = 20.0
 
 class BackendContract:
     """Subclass it as ``Test…`` and implement ``spec`` and the fixture ``backend``."""
+
+    not_ours: bool | None = False
+    """What it says of a listener of this user that is not of the tree; None where only another user's can be told."""
 
     probe_true: tuple[str, ...] = ("true",)
     probe_exits_3: tuple[str, ...] = ("sh", "-c", "exit 3")
@@ -246,6 +250,26 @@ class BackendContract:
         assert backend.adopt(stranger, self.spec(Behaviour.IDLES), files=files) is None
 
         assert running.exit() is None
+
+    def test_a_listener_that_is_not_of_the_tree_is_not_believed(self, launch: Callable[[Behaviour], Running]) -> None:
+        running = launch(Behaviour.IDLES)
+        with socket.create_server(("127.0.0.1", 0)) as stranger:
+            port = stranger.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                waiting = running.owns_connection(port, connection.getsockname()[1])
+                with stranger.accept()[0]:
+                    accepted = running.owns_connection(port, connection.getsockname()[1])
+
+            assert {running.owns_listener(port), waiting, accepted} <= {self.not_ours}
+
+        assert running.owns_listener(port) is None, "nobody listens there"
+
+    def test_what_others_open_to_the_network_is_not_held_against_it(
+        self, launch: Callable[[Behaviour], Running]
+    ) -> None:
+        running = launch(Behaviour.IDLES)
+        with socket.create_server(("0.0.0.0", 0)):  # noqa: S104 - a stranger
+            assert running.open_listeners() == ()
 
     def test_what_is_gone_cannot_be_taken_over(
         self, backend: Backend, launch: Callable[[Behaviour], Running], files: StartFiles

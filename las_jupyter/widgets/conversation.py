@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.wire import to_data
+from las_jupyter.widgets.messages import Ack, Batch, CloseLog, Done, FromPage, Here, Item, LogPiece, OpenLog, Order
 from las_jupyter.widgets.source import PanelSource
 from las_jupyter.widgets.tail import Tail
 
@@ -46,11 +48,11 @@ class Conversation:
         self,
         view: View,
         source: PanelSource,
-        carry_out: Callable[[Conversation, dict[str, Any]], None],
+        carry_out: Callable[[Conversation, Order], None],
         clock: Callable[[], float],
     ) -> None:
-        self.inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.words: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[FromPage] = queue.SimpleQueue()
+        self.words: queue.SimpleQueue[Ack | Done] = queue.SimpleQueue()
         self.snapshots: dict[str, Snapshot] = {}
         self.cards: list[dict[str, Any]] = []
         self.notice = ""
@@ -80,23 +82,17 @@ class Conversation:
         while not self.inbox.empty():
             message = self.inbox.get()
             self._seen_at = self._clock()
-            match message.get("t"):
-                case "log":
-                    self._open_log(str(message.get("name")), message.get("generation"), message.get("offset"))
-                case "close":
-                    self._tails.pop(str(message.get("name")), None)
-                case "do":
-                    self.words.put({"t": "ack", "id": message.get("id")})
+            match message:
+                case OpenLog():
+                    self._tails[message.name] = Tail(message.name, message.generation, message.offset)
+                case CloseLog():
+                    self._tails.pop(message.name, None)
+                case Order():
+                    self.words.put(Ack(message.id))
                     self._carry_out(self, message)
-                case "here":
+                case Here():
                     self._beat_at = 0.0
                     self.problem = ""
-                case _:
-                    pass
-
-    def _open_log(self, name: str, generation: Any, offset: Any) -> None:
-        place = offset if isinstance(offset, int) and offset >= 0 else None
-        self._tails[name] = Tail(name, generation if isinstance(generation, int) else None, place)
 
     def send_one(self) -> None:
         """Send the state when it is due, otherwise what waits to be said, otherwise nothing."""
@@ -104,9 +100,9 @@ class Conversation:
         if now >= self._state_at and self._state_is_due(now):
             self._state_at = now + STATE_EVERY
             return
-        said = self._waiting() + self._log_pieces()
+        said: list[Item] = [*self._waiting(), *self._log_pieces()]
         if said:
-            self._view.send({"t": "batch", "items": said})
+            self._view.send(to_data(Batch(tuple(said))))
 
     def show(self) -> None:
         """Show the state as it is now."""
@@ -127,13 +123,13 @@ class Conversation:
             return True
         return False
 
-    def _waiting(self) -> list[dict[str, Any]]:
+    def _waiting(self) -> list[Ack | Done]:
         words = []
         while not self.words.empty():
             words.append(self.words.get())
         return words
 
-    def _log_pieces(self) -> list[dict[str, Any]]:
+    def _log_pieces(self) -> list[LogPiece]:
         """The news of every open log. The bytes of a round are shared, so that many loud servers flood no page."""
         pieces = []
         for name, tail in list(self._tails.items()):

@@ -15,9 +15,11 @@ from typing import Any
 
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.unseen import in_line
 from las_jupyter.core.wire import to_data
 from las_jupyter.widgets.conversation import Conversation, View
 from las_jupyter.widgets.knowledge import Knowledge
+from las_jupyter.widgets.messages import Done, Order, read_message
 from las_jupyter.widgets.source import PanelSource
 from las_jupyter.widgets.wire import card
 
@@ -71,8 +73,9 @@ class Publisher:
 
     def tell(self, conversation: Conversation, message: Any) -> None:
         """A word of a page; returns at once."""
-        if isinstance(message, dict):
-            conversation.inbox.put(message)
+        heard = read_message(message)
+        if heard is not None:
+            conversation.inbox.put(heard)
             self._woken.set()
 
     @property
@@ -103,7 +106,7 @@ class Publisher:
                 conversation.send_one()
             except Exception as error:
                 # A thread that died would leave every panel of the kernel lying; the others go on.
-                conversation.problem = f"The panel could not be brought up to date: {error}"
+                conversation.problem = in_line(f"The panel could not be brought up to date: {error}")
 
     def _look(self, *, measure: bool) -> None:
         with self._looking:
@@ -118,7 +121,7 @@ class Publisher:
                 self._knowledge.measure(found, now)
         except Exception as error:
             if now - self._well_at > PATIENCE:
-                self._notice = f"The panel could not look: {error}"
+                self._notice = in_line(f"The panel could not look: {error}")
             return
         self._well_at = now
         self._notice = ""
@@ -132,22 +135,21 @@ class Publisher:
         conversation.cards = cards
         conversation.notice = self._notice or conversation.problem
 
-    def _carry_out(self, conversation: Conversation, message: dict[str, Any]) -> None:
+    def _carry_out(self, conversation: Conversation, order: Order) -> None:
         """Do what a button asked for, away from the thread that serves the panels: a stop may take its time."""
-        number, verb, name = message.get("id"), str(message.get("verb")), str(message.get("name"))
 
         def act() -> None:
-            done: dict[str, Any] = {"t": "done", "id": number}
+            error_lines: tuple[str, ...] | None = None
             try:
-                self._source.command(verb, name)
+                self._source.command(order.verb, order.name)
             except LasError as error:
-                done["error"] = error.lines()
+                error_lines = tuple(error.lines())
             except Exception as error:
-                done["error"] = [f"{type(error).__name__}: {error}"]
-            conversation.words.put(done)
+                error_lines = (in_line(f"{type(error).__name__}: {error}"),)
+            conversation.words.put(Done(order.id, error_lines))
             self._look_at = 0.0
 
-        threading.Thread(target=act, name=f"las-{verb}", daemon=True).start()
+        threading.Thread(target=act, name=f"las-{order.verb}", daemon=True).start()
 
 
 _of_source: dict[int, Publisher] = {}

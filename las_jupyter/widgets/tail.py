@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from las_jupyter.widgets.messages import LogPiece
+
 ROUND_BYTES = 32 * 1024
 """Most bytes of log in one message."""
 BEGIN_BYTES = 32 * 1024
@@ -33,7 +35,7 @@ class Tail:
         self._unfinished = 0
         self._waits = 0
 
-    def news(self, reader: Reader, generation: int, sharers: int = 1) -> dict[str, Any] | None:
+    def news(self, reader: Reader, generation: int, sharers: int = 1) -> LogPiece | None:
         """What the page does not have yet of start ``generation``, or None."""
         if self._offset is None or generation != self._generation:
             return self._begin(reader, generation, skipped=0)
@@ -60,7 +62,7 @@ class Tail:
         self._waits += 1
         return True
 
-    def _begin(self, reader: Reader, generation: int, *, skipped: int) -> dict[str, Any]:
+    def _begin(self, reader: Reader, generation: int, *, skipped: int) -> LogPiece:
         """The end of the log from the beginning of a line, to go on from there."""
         size = reader.size
         begin = max(0, size - BEGIN_BYTES)
@@ -73,8 +75,5 @@ class Tail:
         self._unfinished = self._waits = 0
         return self._piece(begin, self._offset or 0, text, reset=True, trimmed=skipped)
 
-    def _piece(self, offset: int, after: int, text: str, *, reset: bool = False, trimmed: int = 0) -> dict[str, Any]:
-        return {
-            "t": "log", "name": self._name, "generation": self._generation, "reset": reset,
-            "offset": offset, "next": after, "trimmed": trimmed, "text": text,
-        }  # fmt: skip
+    def _piece(self, offset: int, after: int, text: str, *, reset: bool = False, trimmed: int = 0) -> LogPiece:
+        return LogPiece(self._name, self._generation or 0, reset, offset, after, trimmed, text)

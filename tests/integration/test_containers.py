@@ -19,10 +19,12 @@ from las_jupyter.core.backend import ExitStatus, StartFiles
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import ContainerSpec, LaunchSpec, Limits, Mount, Port, SecretUse
 from las_jupyter.core.states import Mode
+from las_jupyter.limits.tree import members
+from las_jupyter.resources.accounts import number_for
 
 ENGINES = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
 pytest_plugins = ("servers",)
-LLAMA_IMAGE = "ghcr.io/ggml-org/llama.cpp:server"
+LLAMA_IMAGE = "ghcr.io/ggml-org/llama.cpp:server-b11347"
 
 Launch = Callable[..., OciRunning]
 
@@ -103,6 +105,30 @@ def test_a_folder_of_its_own_is_its_users_also_with_what_root_wrote_there(launch
     )
 
     assert text(files) == f"{user}\nnew\n"
+
+
+def test_what_an_earlier_version_wrote_as_1000_can_be_written_by_a_number_that_nobody_has(
+    launch: Launch, files: StartFiles
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a program of somebody else")
+    folder = Path(files.state_dir) / "data" / "one"
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "old").write_text("old")
+    for path in (folder, folder / "old"):
+        os.chown(path, 1000, 1000)
+    spare = number_for("one")
+
+    running = launch(
+        "echo new >/data/old; id -u; exec sleep 300",
+        mounts=(Mount(str(folder), "/data", True),),
+        container=ContainerSpec(BASE, user=f"{spare}:{spare}", pull="never"),
+    )
+
+    eventually(lambda: f"{spare}\n" in text(files), "it runs")
+    assert (folder / "old").read_text() == "new\n"
+    assert running.pid
+    assert {Path(f"/proc/{each.pid}").stat().st_uid for each in members(running.pid)} == {spare}
 
 
 def test_every_restriction_is_on(engine: str, launch: Launch, files: StartFiles) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -118,6 +119,57 @@ def test_data_that_was_moved_elsewhere_by_a_link_is_not_followed(database, tmp_p
     assert (elsewhere / "password").exists()
     assert state("keys", "db.json").exists(), "what is still there can still be opened"
     assert str(elsewhere) in (caught.value.cause or "")
+
+
+def test_a_folder_that_was_there_before_is_used_and_never_deleted(database):
+    state("data", "db").mkdir(parents=True)
+    (state("data", "db") / "thesis.tex").write_text("years of work")
+    las.start(database).stop()
+
+    with pytest.raises(LasError, match="The data of db was not deleted") as caught:
+        las.remove("db", data=True, yes=True)
+
+    assert "was not made by las_jupyter" in (caught.value.cause or "")
+    assert (state("data", "db") / "thesis.tex").read_text() == "years of work"
+
+
+def test_another_folder_in_the_place_of_its_data_is_not_deleted(database, tmp_path):
+    las.start(database).stop()
+    state("data", "db").rename(tmp_path / "db")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.tex").write_text("years of work")
+    (tmp_path / "work").rename(state("data", "db"))
+
+    with pytest.raises(LasError, match="was not deleted"):
+        las.remove("db", data=True, yes=True)
+
+    assert (state("data", "db") / "thesis.tex").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_what_is_mounted_in_its_data_is_not_deleted(database, tmp_path):
+    las.start(database).stop()
+    inside, work = state("data", "db", "big disk"), tmp_path / "work"
+    inside.mkdir()
+    work.mkdir()
+    (work / "thesis.tex").write_text("years of work")
+    if subprocess.run(["mount", "--bind", work, inside], check=False).returncode:
+        pytest.skip("only root can mount")
+    try:
+        with pytest.raises(LasError, match="was not deleted") as caught:
+            las.remove("db", data=True, yes=True)
+        assert f"something is mounted at {inside}" in (caught.value.cause or "")
+        assert (work / "thesis.tex").exists()
+    finally:
+        subprocess.run(["umount", inside], check=True)
+
+
+def test_the_verb_says_what_it_left(tmp_path):
+    las.start("http-echo", port=0).stop()
+    (state("logs", "http-echo") / "notes.txt").write_text("mine")
+
+    assert "notes.txt is not ours and stays where it is" in las.remove("http-echo")
+    assert (state("logs", "http-echo") / "notes.txt").exists()
 
 
 def test_a_module_without_data_leaves_no_key_behind():

@@ -110,7 +110,7 @@ def test_a_fetch_is_told_layer_by_layer_and_the_instance_knows_its_image(registr
     assert snapshot.state is ProcessState.STARTING
     assert snapshot.health.phase is not None
     assert f"pulling {registry.image}: 0 of 3 layers, " in snapshot.health.phase
-    assert "◌ loading: pulling its image" in shown
+    assert "◌ starting: pulling its image" in shown
     assert f"pulling {registry.image}: " in shown
     told = [
         text for text, fraction in start.listener.updates if f"puller: pulling {registry.image}: " in text and fraction
@@ -134,10 +134,36 @@ def test_a_plan_says_whether_the_image_is_here_and_which_one_it_is(registry: Reg
     after = start.stack.plan(str(start.manifest))
     compared = start.stack.plan(str(start.manifest), compare=True)
 
-    assert (before.image, reason(before)) == (None, "it is not here yet, will be pulled")
-    assert (after.image, reason(after)) == (registry.exact, f"it is here as {registry.exact}")
+    moves = "; its tag moves: it names no version, and may mean another image tomorrow"
+    assert (before.image, reason(before)) == (None, f"it is not here yet, will be pulled{moves}")
+    assert (after.image, reason(after)) == (registry.exact, f"it is here as {registry.exact}{moves}")
     assert before.spec.fingerprint == after.spec.fingerprint
     assert registry.exact in repr(compared).replace("\n", "").replace(" ", "")
+
+
+def test_a_tag_that_was_given_to_another_image_is_told_with_both_digests(
+    registry: Registry, engine: str, tmp_path: Path
+) -> None:
+    start = Start(tmp_path, registry.image)
+    start.start()
+    start.done()
+    first = registry.exact
+    registry.change()
+    ask(engine, "pull", registry.image)
+
+    def told() -> str:
+        return next(each.reason for each in start.stack.plan(str(start.manifest)).decisions if each.subject == "image")
+
+    not_started = told()
+    start.stack.stop("puller")
+    again = Start(tmp_path, registry.image)
+    again.start()
+    again.done()
+
+    assert again.error is None
+    assert registry.exact != first
+    assert f"it is here as {registry.exact}; this name meant {first} before" in not_started
+    assert told() == not_started
 
 
 @pytest.mark.parametrize("rate", [2**16, 2**12], ids=["slow", "stalled"])

@@ -1,6 +1,17 @@
-// Generated from las_jupyter/widgets/wire.py; do not edit.
+// Generated from las_jupyter/widgets and las_jupyter/core/light.py; do not edit.
 
-export type Light = "healthy" | "starting" | "unhealthy" | "failed" | "stopped" | "unknown";
+export const LIGHTS = ["healthy", "starting", "unhealthy", "failed", "stopped", "unknown"] as const;
+export type Light = (typeof LIGHTS)[number];
+
+export const VERBS = ["start", "restart", "stop", "rm"] as const;
+export type Verb = (typeof VERBS)[number];
+
+export interface Offer {
+  readonly verb: Verb;
+  readonly label: string;
+  readonly doing: string;
+  readonly confirm: string | null;
+}
 
 export interface Reason {
   readonly subject: string;
@@ -16,9 +27,10 @@ export interface Card {
   readonly state: string;
   readonly alive: boolean;
   readonly light: Light;
+  readonly word: string;
+  readonly headline: string;
+  readonly offers: readonly Offer[];
   readonly reason: string;
-  readonly health: string;
-  readonly phase: string | null;
   readonly progress: number | null;
   readonly model: string | null;
   readonly url: string | null;
@@ -43,3 +55,57 @@ export interface Card {
   readonly memory_history: readonly number[];
   readonly cpu_history: readonly number[];
 }
+
+export interface Here {
+  readonly t: "here";
+}
+
+export interface OpenLog {
+  readonly name: string;
+  readonly generation: number | null;
+  readonly offset: number | null;
+  readonly t: "log";
+}
+
+export interface CloseLog {
+  readonly name: string;
+  readonly t: "close";
+}
+
+export interface Order {
+  readonly id: string;
+  readonly verb: Verb;
+  readonly name: string;
+  readonly t: "do";
+}
+
+export interface LogPiece {
+  readonly name: string;
+  readonly generation: number;
+  readonly reset: boolean;
+  readonly offset: number;
+  readonly next: number;
+  readonly trimmed: number;
+  readonly text: string;
+  readonly t: "log";
+}
+
+export interface Ack {
+  readonly id: string;
+  readonly t: "ack";
+}
+
+export interface Done {
+  readonly id: string;
+  readonly error: readonly string[] | null;
+  readonly t: "done";
+}
+
+export interface Batch {
+  readonly items: readonly (LogPiece | Ack | Done)[];
+  readonly t: "batch";
+}
+
+export type FromPage = Here | OpenLog | CloseLog | Order;
+
+export type Item = LogPiece | Ack | Done;

@@ -1,8 +1,6 @@
 /** The buttons of a card. They stay the same elements while the state changes, so that focus is never lost. */
-import type { Card } from "../generated/wire";
+import { type Card, type Offer, VERBS, type Verb } from "../generated/wire";
 import { button, make, setText } from "./dom";
-import { VERBS, verbs, verbWord, warning } from "./format";
-import type { Verb } from "./model";
 
 export class Buttons {
   readonly element = make("div", "las-buttons", "", { role: "group" });
@@ -17,12 +15,12 @@ export class Buttons {
 
   constructor(
     card: Card,
-    private readonly carryOut: (verb: Verb) => void,
+    private readonly carryOut: (offer: Offer) => void,
   ) {
     this.card = card;
     this.element.setAttribute("aria-label", `${card.name}: start and stop`);
     for (const verb of VERBS) {
-      const made = button("las-button", verbWord(verb), () => this.clicked(verb));
+      const made = button("las-button", "", () => this.clicked(verb));
       made.dataset.testid = verb;
       this.made.set(verb, made);
     }
@@ -39,7 +37,7 @@ export class Buttons {
 
   update(card: Card): void {
     this.card = card;
-    if (this.asked !== null && !verbs(card).includes(this.asked)) this.asked = null;
+    if (this.asked !== null && this.offer(this.asked) === null) this.asked = null;
     this.draw();
   }
 
@@ -58,9 +56,15 @@ export class Buttons {
     return this.reachable && !this.busy;
   }
 
+  /** What is offered of it now; the kernel decides which, and still whether it may. */
+  private offer(verb: Verb): Offer | null {
+    return this.card.offers.find((each) => each.verb === verb) ?? null;
+  }
+
   private clicked(verb: Verb): void {
-    if (!this.able) return;
-    if (warning(verb, this.card) === null) this.carryOut(verb);
+    const offer = this.offer(verb);
+    if (!this.able || offer === null) return;
+    if (offer.confirm === null) this.carryOut(offer);
     else this.ask(verb);
   }
 
@@ -73,25 +77,27 @@ export class Buttons {
   }
 
   private confirmed(): void {
-    const verb = this.asked;
-    if (verb === null || !this.able) return;
+    const offer = this.asked === null ? null : this.offer(this.asked);
+    if (offer === null || !this.able) return;
     this.ask(null);
-    this.carryOut(verb);
+    this.carryOut(offer);
   }
 
   private draw(): void {
     const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
-    const offered = verbs(this.card);
-    const asking = this.asked !== null;
+    const asked = this.asked === null ? null : this.offer(this.asked);
+    const asking = asked !== null;
     for (const [verb, made] of this.made) {
-      made.hidden = asking || !offered.includes(verb);
+      const offer = this.offer(verb);
+      made.hidden = asking || offer === null;
+      if (offer !== null) setText(made, offer.label);
       // Not `disabled`: that would throw away the focus.
       made.setAttribute("aria-disabled", String(!this.able));
     }
     for (const each of [this.question, this.yes, this.no]) each.hidden = !asking;
-    if (this.asked !== null) {
-      setText(this.question, warning(this.asked, this.card) ?? "");
-      setText(this.yes, verbWord(this.asked));
+    if (asked !== null) {
+      setText(this.question, asked.confirm ?? "");
+      setText(this.yes, asked.label);
     }
     if (focused instanceof HTMLElement && focused.hidden) {
       [...this.made.values()].find((each) => !each.hidden)?.focus();

@@ -1,16 +1,15 @@
 /** One instance: its light, what it does, what it uses, its buttons and its log. */
-import type { Card } from "../generated/wire";
+import type { Card, Offer } from "../generated/wire";
 import { Buttons } from "./buttons";
 import { copyButton, make, quiet, setText } from "./dom";
 import { Figure } from "./figure";
-import { cores, duration, headline, size, word } from "./format";
+import { cores, duration, headline, size } from "./format";
 import { LogView } from "./log";
-import type { Verb } from "./model";
 
 export type Told = (text: string, failed: boolean, ended: boolean) => void;
 
 export interface Actions {
-  act(verb: Verb, name: string, told: Told): void;
+  act(offer: Offer, name: string, told: Told): void;
   openLog(name: string): void;
   closeLog(name: string): void;
   announce(text: string): void;
@@ -54,7 +53,7 @@ export class CardView {
       open: () => actions.openLog(name),
       close: () => actions.closeLog(name),
     });
-    this.buttons = new Buttons(card, (verb) => this.carryOut(verb));
+    this.buttons = new Buttons(card, (offer) => this.carryOut(offer));
     const head = make("div", "las-head");
     const title = make("span", "las-title");
     title.append(this.light, make("span", "las-name", name), make("span", "las-badge", kind(card)));
@@ -90,7 +89,7 @@ export class CardView {
     this.element.dataset.light = card.light;
     this.element.dataset.state = card.state;
     this.light.dataset.light = card.light;
-    setText(this.word, word(card));
+    setText(this.word, card.word);
     setText(this.model, modelName(card));
     setText(this.address, card.url ?? "");
     this.url.hidden = card.url === null;
@@ -104,9 +103,7 @@ export class CardView {
     this.drawFailure();
     this.drawReasons();
     this.tick();
-    if (word(before) !== word(card)) {
-      this.actions.announce(`${card.name}: ${word(card)}. ${headline(card, Date.now() / 1000)}`);
-    }
+    if (before.word !== card.word) this.actions.announce(`${card.name}: ${card.word}. ${card.headline}`);
     if (!before.alive && card.alive) this.log.setOpen(true);
   }
 
@@ -123,9 +120,9 @@ export class CardView {
     this.buttons.setReachable(reachable);
   }
 
-  private carryOut(verb: Verb): void {
+  private carryOut(offer: Offer): void {
     this.buttons.setBusy(true);
-    this.actions.act(verb, this.card.name, (text, failed, ended) => {
+    this.actions.act(offer, this.card.name, (text, failed, ended) => {
       setText(this.told, text);
       this.told.dataset.failed = String(failed);
       if (ended) this.buttons.setBusy(false);

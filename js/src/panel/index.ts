@@ -1,9 +1,10 @@
 /** The panel: cards in step with the kernel, and honest when the kernel is gone. */
+import type { Batch, FromPage } from "../generated/wire";
 import { Announcer } from "./announcer";
 import { type Actions, CardView } from "./card";
 import { Commands } from "./commands";
 import { make, setText } from "./dom";
-import type { FromKernel, Model, ToKernel } from "./model";
+import type { Model } from "./model";
 import css from "./style.css";
 
 /** The kernel beats every 2 s while somebody looks; three missed beats and what is shown may be old. */
@@ -35,7 +36,7 @@ class Panel {
   constructor(private readonly model: Model) {
     this.commands = new Commands((message) => this.send(message));
     this.actions = {
-      act: (verb, name, told) => this.commands.act(verb, name, told),
+      act: (offer, name, told) => this.commands.act(offer, name, told),
       openLog: (name) => this.send({ t: "log", name, generation: null, offset: null }),
       closeLog: (name) => this.send({ t: "close", name }),
       announce: (text) => this.announcer.say(text),
@@ -48,7 +49,7 @@ class Panel {
     this.root.append(this.banner, this.empty, this.list, this.announcer.element);
   }
 
-  private send(message: ToKernel): void {
+  private send(message: FromPage): void {
     this.model.send(message);
   }
 
@@ -87,7 +88,7 @@ class Panel {
     this.empty.hidden = now.length > 0;
   };
 
-  readonly hear = (message: FromKernel): void => {
+  readonly hear = (message: Batch): void => {
     for (const item of message.items) {
       if (item.t === "log") this.cards.get(item.name)?.log.take(item);
       else this.commands.hear(item);

@@ -1,7 +1,8 @@
 /** The log of one card: a window of rows over a bounded run of lines, so that 5,000 cost no more than 30. */
+
+import type { LogPiece } from "../generated/wire";
 import { spans } from "./ansi";
 import { button, copyButton, make, quiet, setText } from "./dom";
-import type { LogMessage } from "./model";
 import { Ring } from "./ring";
 
 const ROW = 18;
@@ -78,7 +79,7 @@ export class LogView {
       each.hidden = !this.open;
   }
 
-  take(message: LogMessage): void {
+  take(message: LogPiece): void {
     if (!this.ring.take(message)) {
       this.wants.open();
       return;

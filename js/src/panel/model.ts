@@ -1,5 +1,5 @@
-/** What the kernel keeps in step with the page, and the messages that go both ways. */
-import type { Card } from "../generated/wire";
+/** What the kernel keeps in step with the page, and the part of its model that the panel uses. */
+import type { Card, FromPage } from "../generated/wire";
 
 export interface State {
   cards: readonly Card[];
@@ -13,35 +13,5 @@ export interface Model {
   get<K extends keyof State>(key: K): State[K];
   on(event: string, handler: (...args: never[]) => void): void;
   off(event: string, handler: (...args: never[]) => void): void;
-  send(content: ToKernel): void;
-}
-
-export type Verb = "stop" | "restart" | "start" | "rm";
-
-export type ToKernel =
-  | { t: "here" }
-  | { t: "log"; name: string; generation: number | null; offset: number | null }
-  | { t: "close"; name: string }
-  | { t: "do"; id: string; verb: Verb; name: string };
-
-export interface LogMessage {
-  t: "log";
-  name: string;
-  generation: number;
-  reset: boolean;
-  offset: number;
-  next: number;
-  trimmed: number;
-  text: string;
-}
-
-export type Item =
-  | LogMessage
-  | { t: "ack"; id: string }
-  | { t: "done"; id: string; error?: readonly string[] };
-
-/** The kernel says at most ten things a second: what came up meanwhile comes together. */
-export interface FromKernel {
-  t: "batch";
-  items: readonly Item[];
+  send(content: FromPage): void;
 }

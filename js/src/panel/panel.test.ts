@@ -1,10 +1,26 @@
 // @vitest-environment happy-dom
 import { beforeEach, expect, test, vi } from "vitest";
-import type { Card } from "../generated/wire";
+import type { Card, FromPage, Item, LogPiece, Offer } from "../generated/wire";
 import panel from "./index";
-import type { Item, LogMessage, Model, State, ToKernel } from "./model";
+import type { Model, State } from "./model";
+
+const offer = (verb: Offer["verb"], label: string, doing: string, confirm: string | null = null): Offer => ({
+  verb,
+  label,
+  doing,
+  confirm,
+});
+const WHILE_IT_RUNS = [
+  offer("restart", "Restart", "Restarting …", "Restart it?"),
+  offer("stop", "Stop", "Stopping …", "Stop it?"),
+];
+const WHEN_ENDED = [
+  offer("start", "Start", "Starting …"),
+  offer("rm", "Forget", "Forgetting …", "Forget it and delete its logs?"),
+];
 
 function card(changes: Partial<Card> = {}): Card {
+  const light = changes.light ?? "healthy";
   return {
     name: "chat",
     module: "llama.cpp",
@@ -12,10 +28,11 @@ function card(changes: Partial<Card> = {}): Card {
     backend: "native",
     state: "running",
     alive: true,
-    light: "healthy",
+    light,
+    word: light[0]?.toUpperCase() + light.slice(1),
+    headline: changes.reason ?? "/health answers 200",
+    offers: changes.alive === false ? WHEN_ENDED : WHILE_IT_RUNS,
     reason: "ready after 1 s",
-    health: "/health answers 200",
-    phase: null,
     progress: null,
     model: "m",
     url: "http://127.0.0.1:8080",
@@ -45,7 +62,7 @@ function card(changes: Partial<Card> = {}): Card {
 
 class Kernel implements Model {
   state: State = { cards: [], beat: 0, notice: "", only: "" };
-  heard: ToKernel[] = [];
+  heard: FromPage[] = [];
   private handlers = new Map<string, Set<(...args: never[]) => void>>();
   get<K extends keyof State>(key: K): State[K] {
     return this.state[key];
@@ -56,7 +73,7 @@ class Kernel implements Model {
   off(event: string, handler: (...args: never[]) => void) {
     this.handlers.get(event)?.delete(handler);
   }
-  send(content: ToKernel) {
+  send(content: FromPage) {
     this.heard.push(content);
   }
   fire(event: string, ...args: unknown[]) {
@@ -78,7 +95,7 @@ class Kernel implements Model {
   }
 }
 
-function log(text: string, changes: Partial<LogMessage> = {}): LogMessage {
+function log(text: string, changes: Partial<LogPiece> = {}): LogPiece {
   return {
     t: "log",
     name: "chat",
@@ -114,8 +131,8 @@ test("a running instance is a card with its light as a word, a shape and a colou
 });
 
 test("while its image is fetched a bar says how much of it is here, and nothing else does afterwards", () => {
-  const phase = "pulling image:1: 3 of 7 layers, 420.0 MiB of 1.9 GiB";
-  const starting = { state: "starting", light: "starting", phase, pid: null } as const;
+  const headline = "pulling image:1: 3 of 7 layers, 420.0 MiB of 1.9 GiB";
+  const starting = { state: "starting", light: "starting", headline, pid: null } as const;
   const bar = () => $<HTMLProgressElement>("progress");
   kernel.show(card({ ...starting, progress: null }));
   expect(bar()?.hidden).toBe(true);

@@ -1,5 +1,5 @@
 /** The lines of one log that the page keeps: a bounded run without gaps, resumed by offset. Pure. */
-import type { LogMessage } from "./model";
+import type { LogPiece } from "../generated/wire";
 
 export const MOST_LINES = 5000;
 
@@ -11,7 +11,7 @@ export class Ring {
   private open = false;
 
   /** Take a piece. False when it does not continue what is here: then the page asks for a fresh beginning. */
-  take(message: LogMessage): boolean {
+  take(message: LogPiece): boolean {
     if (message.reset) {
       this.lines = [];
       this.dropped = 0;

@@ -157,3 +157,36 @@ def test_the_version_of_a_slow_command_in_another_environment_is_asked_of_its_py
 
 def test_a_manifest_may_say_how_to_install(folder, empty_python):
     assert find_engine("x", search_path=str(folder), install="get x").remedy == "get x"
+
+
+@pytest.mark.parametrize("entry", ["", ".", "tools", "./tools"])
+def test_a_program_in_the_working_folder_is_never_asked(folder, empty_python, tmp_path, monkeypatch, entry):
+    work = tmp_path / "work"
+    for place in (work, work / "tools"):
+        place.mkdir()
+        script(place / "llama-server", f"touch {tmp_path}/ran")
+    monkeypatch.chdir(work)
+
+    found = find_engine("llama-server", search_path=f"{entry}:{folder}")
+
+    assert isinstance(found, NoEngine)
+    assert "anybody may have put it there" in found.passed_over["llama-server on PATH"]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_a_program_in_a_folder_for_everybody_is_never_asked(folder, empty_python, tmp_path, mode):
+    script(folder / "llama-server", f"touch {tmp_path}/ran")
+    folder.chmod(mode)
+
+    assert isinstance(find_engine("llama-server", search_path=str(folder)), NoEngine)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_program_is_asked_for_its_version_away_from_where_one_works(folder, tmp_path, monkeypatch):
+    script(folder / "ollama", "echo version 1.2; pwd > " + str(tmp_path / "where"))
+    monkeypatch.chdir(tmp_path)
+
+    find_engine("ollama", search_path=str(folder))
+
+    assert (tmp_path / "where").read_text() == "/\n"

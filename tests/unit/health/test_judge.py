@@ -50,7 +50,12 @@ def test_loading_is_unknown_and_not_unhealthy():
     assert after(HEALTHY, Word.LOADING).state is HealthState.UNKNOWN
 
 
-@given(st.lists(st.sampled_from(Word)))
+def test_a_stranger_on_the_port_is_a_fact_and_counts_at_once():
+    assert after(HEALTHY, Word.FOREIGN) == Belief(HealthState.UNHEALTHY, "it said foreign", no=1)
+    assert after(HEALTHY, Word.FOREIGN, Word.YES, Word.YES).state is HealthState.HEALTHY
+
+
+@given(st.lists(st.sampled_from([word for word in Word if word is not Word.FOREIGN])))
 def test_nobody_is_called_unhealthy_without_enough_answers_of_no_in_a_row(words):
     longest = run = 0
     for word in words:

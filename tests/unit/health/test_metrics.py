@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from las_jupyter.core.launch import Progress
 from las_jupyter.health.answers import Word
@@ -49,3 +53,21 @@ def test_samples_are_added_up_over_labels_that_may_hold_anything():
 
     assert sample(text, "a") == 7.5
     assert sample(text, "b") is None
+
+
+@given(some.lists(some.sampled_from(["a 1", 'a{x="y z"} 2', "ab 4", "b 8", "", "a", "# a 16", " a 32", "a\t64 9"])))
+def test_only_lines_that_begin_with_the_name_count(lines):
+    worth = {"a 1": 1.0, 'a{x="y z"} 2': 2.0, "a\t64 9": 64.0}
+    counted = [worth[line] for line in lines if line in worth]
+
+    assert sample("\n".join(lines), "a") == (sum(counted) if counted else None)
+
+
+def test_a_page_of_a_million_empty_lines_is_not_taken_apart():
+    page = "\n" * 2**20
+    tracemalloc.start()
+    try:
+        assert sample(page, "a") is None
+        assert tracemalloc.get_traced_memory()[1] < 3 * 2**20
+    finally:
+        tracemalloc.stop()

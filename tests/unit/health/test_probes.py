@@ -24,10 +24,13 @@ Say = Callable[[socket.socket], None]
 
 
 class Commands:
-    """The part of a running module that command probes need."""
+    """The part of a running module that probes need."""
 
     def __init__(self, codes: list[int | None] | None = None) -> None:
         self.codes = codes or []
+
+    def owns_connection(self, port: int, client: int) -> bool | None:
+        return True
 
     def run_probe(self, argv: tuple[str, ...], timeout: float) -> int | None:
         if not self.codes:

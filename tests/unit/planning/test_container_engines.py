@@ -9,6 +9,7 @@ from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.planning.plan import decide
 from las_jupyter.planning.world import Backend
+from las_jupyter.policy.rules import PolicyVerdict
 
 PODMAN = Backend("podman", Mode.CONTAINER)
 
@@ -40,3 +41,24 @@ def test_the_engine_of_the_settings_is_taken_without_a_look_at_others():
         "runtime.container_engine says so",
         {},
     )
+
+
+def warnings(*, expose: bool = False, **backend: str) -> tuple[str, ...]:
+    engine = Backend("docker", Mode.CONTAINER, **backend)
+    request = StartRequest("llama.cpp", mode=Mode.CONTAINER, expose=expose)
+    policy = PolicyVerdict(expose=True, reasons={"expose": "a policy allows it"})
+    return decide(request, a_world(backends=(NATIVE, engine), policy=policy)).warnings
+
+
+def test_an_engine_that_cannot_close_its_containers_is_warned_of_with_its_reason():
+    found = warnings(reachable="this Docker passes everything on (take another)")
+
+    assert (
+        "other machines may reach it, though it is not exposed: this Docker passes everything on (take another)"
+        in found
+    )
+    assert not any("though it is not exposed" in each for each in warnings())
+
+
+def test_what_is_exposed_is_not_warned_of_as_not_closed():
+    assert not any("though it is not exposed" in each for each in warnings(expose=True, reachable="so"))

@@ -229,3 +229,17 @@ def test_no_engine_of_any_kind_is_a_refusal_that_names_both():
         decide(asked(), a_world(backends=(gone, NO_DOCKER)))
     assert "it needs Linux" in (refused.value.cause or "")
     assert "the daemon does not answer" in (refused.value.cause or "")
+
+
+def test_secrets_around_a_native_server_are_named_as_not_handed_on_unless_it_was_given_them():
+    names = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN")
+
+    def withheld(mode: Mode, **env: str) -> list[str]:
+        world = a_world(secrets_around=names, backends=(NATIVE, DOCKER))
+        plan = decide(StartRequest("llama.cpp", mode=mode, env=env), world)
+        return [each.choice for each in plan.decisions if each.subject == "withheld"]
+
+    assert withheld(Mode.NATIVE) == ["AWS_SECRET_ACCESS_KEY, GITHUB_TOKEN"]
+    assert withheld(Mode.NATIVE, GITHUB_TOKEN="x") == ["AWS_SECRET_ACCESS_KEY"]
+    assert withheld(Mode.NATIVE, **dict.fromkeys(names, "x")) == []
+    assert withheld(Mode.CONTAINER) == []

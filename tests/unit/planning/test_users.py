@@ -10,7 +10,7 @@ from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests.catalog import bundled
 from las_jupyter.planning.plan import decide
-from las_jupyter.planning.world import Machine
+from las_jupyter.planning.world import Backend, Machine
 
 OWN = """
 name: own
@@ -36,15 +36,31 @@ def test_a_manifest_without_a_user_runs_as_whoever_starts_it() -> None:
     assert user_of(planned(person=(1234, 100)))[0] == "1234:100"
 
 
-def test_what_root_starts_does_not_run_as_root() -> None:
-    user, reason = user_of(planned(person=(0, 0)))
+def test_what_root_starts_runs_as_a_number_that_nobody_has() -> None:
+    user, reason = user_of(planned(person=(0, 0), spare_user=2_060_000_000))
 
-    assert user == "1000:1000"
-    assert "nothing runs as root without a reason" in reason
+    assert user == "2060000000:2060000000"
+    assert "nobody on this machine has that number" in reason
+
+
+def test_where_an_engine_makes_other_numbers_of_all_it_is_one_that_it_knows() -> None:
+    remapped = Backend("docker", Mode.CONTAINER, maps_users=True)
+    entry = an_entry_of(OWN % "")
+    world = a_world(entry=entry, model=None, engine=None, backends=(NATIVE, remapped), person=(0, 0))
+
+    assert user_of(decide(StartRequest("own"), world))[0] == "1000:1000"
 
 
 def test_a_user_that_the_manifest_names_is_taken() -> None:
     assert user_of(planned(', user: "65532:65532"', person=(1234, 100)))[0] == "65532:65532"
+
+
+def test_a_number_of_a_person_is_told_as_theirs() -> None:
+    told = user_of(planned(', user: "1000:1000"', person=(0, 0), number_owner="alice"))[1]
+    own = user_of(planned(', user: "1000:1000"', person=(1000, 1000), number_owner="me"))[1]
+
+    assert "on this machine that is alice, who can read its key and its data" in told
+    assert own == "the manifest names it"
 
 
 @pytest.mark.parametrize(("written", "user"), [("0:0", "0:0"), ("00", "0"), ("000:0", "0:0"), ("root", "root")])
@@ -76,9 +92,9 @@ def test_what_is_no_user_is_refused_where_it_is_written(written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("65532:0", "in root's group"),
+        ("65532:0", "its group is root's"),
         ("65532", "or root's where the image knows none"),
-        ("app:root", "in root's group"),
+        ("app:root", "its group is root's"),
     ],
 )
 def test_the_group_of_root_is_told(written: str, told: str) -> None:

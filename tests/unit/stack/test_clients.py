@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from small_house import small_stack
 
-from las_jupyter.core.errors import (
-    BadRequest,
-)
+from las_jupyter.core.errors import BadRequest
+from las_jupyter.core.states import ProcessState
 
 
 def test_the_client_for_a_module_without_that_api_is_refused():
@@ -43,3 +42,14 @@ def test_the_key_is_not_in_the_text_of_an_access():
     llm = stack.start("llama.cpp")
 
     assert llm.api_key not in repr(llm.access())
+
+
+@pytest.mark.parametrize("state", [state for state in ProcessState if state is not ProcessState.RUNNING])
+def test_in_no_state_but_running_is_its_key_given_away(state):
+    stack, house, _ = small_stack()
+    llm = stack.start("llama.cpp")
+    house.manager.known[llm.name] = llm.snapshot._replace(state=state)
+
+    with pytest.raises(BadRequest, match=f"llama.cpp is {state}") as caught:
+        llm.access()
+    assert ("wait_ready()" if state.alive else "%las start") in (caught.value.remedy or "")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from las_jupyter.backends.oci_backend import OciBackend
 from las_jupyter.core.backend import Unavailable
 from las_jupyter.core.errors import InvalidSettings
 from las_jupyter.stack import doctor as room
@@ -67,6 +68,20 @@ def test_only_a_missing_native_backend_is_wrong_for_most_modules_need_no_contain
     monkeypatch.setattr(room, "load_backend", lambda _: Missing())
 
     assert findings()[name] == room.Finding(name, good, "it does not answer", "start it")
+
+
+def test_an_engine_that_cannot_be_closed_to_other_machines_is_told_with_its_cure(monkeypatch):
+    class Open(OciBackend):
+        def why_unavailable(self):
+            return None
+
+        def why_reachable(self):
+            return Unavailable("it passes on what is sent", "take another")
+
+    monkeypatch.setattr(room, "load_backend", lambda _: Open())
+
+    told = "it can be used, and other machines may reach what it runs: it passes on what is sent"
+    assert findings()["docker"] == room.Finding("docker", None, told, "take another")
 
 
 def test_a_mode_that_is_switched_off_is_no_illness(monkeypatch):

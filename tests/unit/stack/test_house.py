@@ -18,6 +18,7 @@ def house(tmp_path, monkeypatch) -> House:
 def test_a_log_folder_of_the_settings_is_used_from_the_next_call_on(house, tmp_path):
     before = house.manager.paths.log_dir
     (tmp_path / "las.toml").write_text(f'[runtime]\nlog_dir = "{tmp_path}/elsewhere"\n')
+    house.trust("las.toml")
 
     assert before == str(tmp_path / "las-state" / "logs")
     assert house.manager.paths.log_dir == str(tmp_path / "elsewhere")
@@ -35,6 +36,7 @@ def test_a_module_that_cannot_be_started_says_what_is_missing(house, tmp_path):
         "name: mine\nruntime: {modes: [native]}\nlaunch: {native: {argv: [sleep, '9']}}\n"
     )
     (tmp_path / "las.toml").write_text(f'[manifests]\npaths = ["{folder}"]\n')
+    house.trust("las.toml")
 
     rows = {row.name: row for row in house.modules()}
 
@@ -57,6 +59,7 @@ def test_a_module_is_listed_with_the_modes_it_can_be_started_in_here(house, tmp_
 def test_a_broken_manifest_breaks_only_itself_and_is_named(house, tmp_path):
     (tmp_path / "broken.yaml").write_text("name: broken\nruntme: {}\n")
     (tmp_path / "las.toml").write_text(f'[manifests]\npaths = ["{tmp_path}/broken.yaml"]\n')
+    house.trust("las.toml")
 
     table = Stack(house).modules()
 

@@ -121,7 +121,7 @@ def test_a_private_folder_is_refused_when_others_may_write_it(tmp_path: Path) ->
     make_private(str(folder))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
-    folder.chmod(0o770)
+    folder.chmod(0o772)
     with pytest.raises(Exception, match="not safe"):
         make_private(str(folder))
 

@@ -17,7 +17,6 @@ from las_jupyter.widgets import generate_types
 from las_jupyter.widgets.conversation import UNWATCHED_AFTER
 from las_jupyter.widgets.publisher import Publisher, publisher_of
 from las_jupyter.widgets.tail import MOST_BEHIND, ROUND_BYTES
-from las_jupyter.widgets.wire import light
 
 
 class Clock:
@@ -311,7 +310,7 @@ def answers(panel: Panel) -> list[dict[str, Any]]:
 def test_a_click_is_acknowledged_and_then_answered(panel: Panel) -> None:
     panel.hears(t="do", id="a-5", verb="stop", name="chat")
 
-    assert answers(panel) == [{"t": "ack", "id": "a-5"}, {"t": "done", "id": "a-5"}]
+    assert answers(panel) == [{"t": "ack", "id": "a-5"}, {"t": "done", "id": "a-5", "error": None}]
     assert panel.source.commands == [("stop", "chat")]
 
 
@@ -345,14 +344,6 @@ def test_nonsense_from_a_page_changes_nothing(panel: Panel) -> None:
 
     assert panel.page.said == []
     assert panel.page.notice == ""
-
-
-def test_each_state_has_a_light(panel: Panel) -> None:
-    lights = {state: light(panel.source.snapshot._replace(state=state)) for state in ProcessState}
-
-    assert lights[ProcessState.FAILED] == "failed"
-    assert lights[ProcessState.BACKOFF] == "starting"
-    assert lights[ProcessState.STOPPED] == "stopped"
 
 
 def test_the_types_of_the_page_are_those_of_the_kernel() -> None:
