@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from las_jupyter.core.advice import word
@@ -13,6 +14,8 @@ from las_jupyter.logs.reader import LogReader
 
 _LOOKED_AT = 400
 _SHOWN = 12
+_ALL_ADDRESSES = ("0.0.0.0", "::", "*")  # noqa: S104 - looked for
+_ENDINGS = tuple(f"={address}" for address in _ALL_ADDRESSES)
 
 
 def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFailed:
@@ -23,10 +26,22 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     reason = snapshot.reason
     remedy = f"%las logs {spec.name} --tail 200"
     if OPEN in snapshot.reason:
-        remedy = f"%las plan {word(spec.module)} shows what it is told; --expose opens it to the network on purpose"
+        cure = _opens(spec.argv)
+        first = f"leave out {cure}" if cure else f"%las plan {word(spec.module)} shows what it is told"
+        remedy = f"{first}; --expose opens it to the network on purpose"
     elif known is not None:
         reason, remedy = known
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
+
+
+def _opens(argv: tuple[str, ...]) -> str:
+    """The argument that names all addresses, with the option before it; empty where none does so plainly."""
+    for before, each in itertools.pairwise(("", *argv)):
+        if each in _ALL_ADDRESSES:
+            return f"{word(before)} {word(each)}"
+        if each.endswith(_ENDINGS) or (" " in each and each.split()[-1] in _ALL_ADDRESSES):
+            return word(each)
+    return ""
 
 
 def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | None:
