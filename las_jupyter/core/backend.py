@@ -148,7 +148,7 @@ class Running(Protocol):
     def owns_connection(self, port: int, client: int) -> bool | None:
         """
         The same of the other end of the connection that we have from 127.0.0.1:``client``: what is sent there, is it
-        sent to this tree?
+        sent to this tree? This and the others about sockets raise ``OSError`` when nobody can be asked now.
         """
 
     def open_listeners(self) -> tuple[OpenListener, ...]:

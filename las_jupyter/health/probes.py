@@ -71,7 +71,11 @@ class _Connecting(Asking):
             if problem:
                 return Answer(Word.UNASKED, f"could not ask: {errno.errorcode.get(problem, problem)}")
             self._connected = True
-            if self._running.owns_connection(self._port, self._socket.getsockname()[1]) is False:
+            try:
+                ours = self._running.owns_connection(self._port, self._socket.getsockname()[1])
+            except OSError as error:
+                return Answer(Word.UNASKED, f"could not tell who answers: {error.strerror}")
+            if ours is False:
                 return Answer(Word.FOREIGN, f"its port {self._port} is answered by a stranger")
         return self._converse()
 

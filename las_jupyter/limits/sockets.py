@@ -74,6 +74,7 @@ def answering(port: int, client: int = 0) -> Socket | None:
 
     A connection that nobody accepted yet waits at a listener. That one lives as long as the connection waits and no
     other can listen beside it, so that the listener seen in between two looks at the waiting connection is the one.
+    Raises ``OSError`` when it cannot be asked now, for want of descriptors perhaps.
     """
     look = _look_up if _has_diag() else _files().look_through
     found = look(port, client)
@@ -88,14 +89,14 @@ def answering(port: int, client: int = 0) -> Socket | None:
 
 
 def held(pid: int, inodes: Iterable[int]) -> set[int] | None:
-    """Those of these sockets that the process has open; None when we may not look."""
+    """Those of these sockets that the process has open; None when we may not look. Raises ``OSError``."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     folder = f"/proc/{pid}/fd"
     try:
         entries = os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return set()
-    except OSError:
+    except PermissionError:
         return None
     return {wanted[link] for link in _links(folder, entries) if link in wanted}
 
@@ -110,11 +111,12 @@ def _links(folder: str, entries: list[str]) -> Iterator[str]:
 
 def holder(port: int) -> int | None:
     """The process that answers on ``port``, as far as we may look; for a sentence, never for a signal."""
-    found = answering(port)
-    if found is None:
+    try:
+        found = answering(port)
+        pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()] if found else []
+        return next((pid for pid in pids if found and held(pid, (found.inode,))), None)
+    except OSError:
         return None
-    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-    return next((pid for pid in pids if held(pid, (found.inode,))), None)
 
 
 # ---- the kernel's own word
@@ -155,8 +157,10 @@ def _look_up(port: int, client: int) -> Socket | None:
     ends = struct.pack("!HH", port, client) + 2 * (LOOPBACK + bytes(12))
     try:
         return next(_ask(socket.AF_INET, 0, 0xFFFFFFFF, ends + _ANY_INTERFACE + _ANY_COOKIE), None)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
 
 
 def _ask(family: int, flags: int, states: int, which: bytes) -> Iterator[Socket]:

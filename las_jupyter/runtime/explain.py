@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ _LONGEST_GROUP = 200
 _HARMLESS = re.compile(r"[A-Za-z0-9_./-][A-Za-z0-9_%+,./:=@-]*")
 _LONGEST_LOOK = 2.0
 """Seconds; 400 lines and a manifest's rows need a few thousandths, and nobody waits longer for a better word."""
+_ALL_ADDRESSES = ("0.0.0.0", "::", "*")  # noqa: S104 - looked for
+_ENDINGS = tuple(f"={address}" for address in _ALL_ADDRESSES)
 
 
 def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFailed:
@@ -30,11 +33,23 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     shown = tuple(f"| {line}" for line in tail[-_SHOWN:] if line.strip())
     reason, remedy = snapshot.reason, ""
     if OPEN in snapshot.reason:
-        remedy = f"%las plan {word(spec.module)} shows what it is told; --expose opens it to the network on purpose"
+        cure = _opens(spec.argv)
+        first = f"leave out {cure}" if cure else f"%las plan {word(spec.module)} shows what it is told"
+        remedy = f"{first}; --expose opens it to the network on purpose"
     else:
         reason, remedy = match(spec.failures, tail) or (reason, remedy)
     remedy = remedy or f"%las logs {word(spec.name)} --tail 200"
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
+
+
+def _opens(argv: tuple[str, ...]) -> str:
+    """The argument that names all addresses, with the option before it; empty where none does so plainly."""
+    for before, each in itertools.pairwise(("", *argv)):
+        if each in _ALL_ADDRESSES:
+            return f"{word(before)} {word(each)}"
+        if each.endswith(_ENDINGS) or (" " in each and each.split()[-1] in _ALL_ADDRESSES):
+            return word(each)
+    return ""
 
 
 def match(failures: tuple[Failure, ...], lines: list[str]) -> tuple[str, str] | None:

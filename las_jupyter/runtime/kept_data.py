@@ -31,9 +31,9 @@ def secrets(paths: StatePaths, name: str) -> dict[str, str]:
     return _read(paths.secrets(name)) or (_read(paths.kept_secrets(name)) if exists(paths, name) else {})
 
 
-def keep_secrets(paths: StatePaths, name: str) -> None:
-    """Before the instance is forgotten: its secrets stay where its data stays."""
-    found = secrets(paths, name)
+def keep_secrets(paths: StatePaths, name: str, *, but: tuple[str, ...] = ()) -> None:
+    """Before the instance is forgotten: its secrets stay where its data stays, those of ``but`` left out."""
+    found = {each: value for each, value in secrets(paths, name).items() if each not in but}
     if not found or not exists(paths, name):
         return
     try:

@@ -497,7 +497,8 @@ class Manager:
             # Its supervisor tells the end before it is over; what it writes last must not bring the folder back.
             if not ending.acquire(wait=_END_WITHIN):
                 raise InstanceConflict(f"{name} is still ending.", remedy=f"%las rm {word(name)} once more in a moment")
-            kept_data.keep_secrets(self.paths, name)
+            at_risk = self.snapshot(name).key_at_risk
+            kept_data.keep_secrets(self.paths, name, but=("api_key",) if at_risk else ())
             return self._delete(name)
         except FileNotFoundError:
             raise NoSuchInstance(f"There is no instance {name!r} any more.", remedy="%las status") from None

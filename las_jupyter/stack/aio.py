@@ -78,7 +78,7 @@ class AsyncInstance:
 
     def openai(self) -> openai.AsyncOpenAI:
         """An ``openai.AsyncOpenAI`` that talks to it, key included."""
-        return async_openai_client(self._instance.access(), self._instance.check_connection)
+        return async_openai_client(self._instance.access(), self._instance._check_connection)
 
     async def logs(
         self,

@@ -131,9 +131,9 @@ class Instance:
         It talks to nobody else: when another program has the port by then, a request raises ``PortTaken`` (with older
         versions of openai as the cause of an ``APIConnectionError``) and sends nothing. Raises as ``access``.
         """
-        return openai_client(self.access(), self.check_connection)
+        return openai_client(self.access(), self._check_connection)
 
-    def check_connection(self, port: int, client: int = 0) -> None:
+    def _check_connection(self, port: int, client: int = 0) -> None:
         """Raise ``PortTaken`` when the connection from ``client`` to ``port`` of this machine is not one to it."""
         self._stack.rooms.manager.check_answerer(self.name, port, client)
 
@@ -158,7 +158,7 @@ class Instance:
                 cause=snapshot.reason,
                 remedy=f'las.get("{self.name}").wait_ready(), then again' if snapshot.state.alive else again,
             )
-        self.check_connection(snapshot.ports[0].host)
+        self._check_connection(snapshot.ports[0].host)
         return Access(base_url, self.api_key or "none")
 
     def logs(

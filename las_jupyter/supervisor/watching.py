@@ -201,9 +201,12 @@ class Watching:
 
     def _is_foreign(self, port: int) -> bool:
         running = self._supervisor.running
-        if running is None:
-            return sockets.answering(port) is not None
-        return running.owns_listener(port) is False
+        try:
+            if running is None:
+                return sockets.answering(port) is not None
+            return running.owns_listener(port) is False
+        except OSError:
+            return False  # no descriptors left: what then goes out is looked at by itself
 
     def due_port(self) -> None:
         """While it waits to be restarted its port is free for anybody, and others may still send its key there."""
@@ -238,7 +241,11 @@ class Watching:
         supervisor = self._supervisor
         if supervisor.spec.exposed or supervisor.running is None:
             return False
-        found, spec = supervisor.running.open_listeners(), supervisor.spec
+        spec = supervisor.spec
+        try:
+            found = supervisor.running.open_listeners()
+        except OSError:
+            return False  # the next look tries again
         if spec.opens:  # the ports it was given must be closed all the same
             found = tuple(each for each in found if each.port in {port.inner for port in spec.ports})
         if found:
@@ -262,14 +269,13 @@ class Watching:
             answer = Answer(Word.LOADING, lost)  # a dead engine's ports are dead: nobody can tell how the server is
         self._belief = judge(before, answer, supervisor.spec.live)
         supervisor.timers.set("live", supervisor.spec.live.every)
-        if self._belief.state is before.state:
-            if self._belief.reason != supervisor.record.snapshot.health.reason:
-                self._tell_health()
-                supervisor.record.save()
-            return
-        self._tell_health()
-        supervisor.record.note_health(f"{self._belief.state}: {self._belief.reason}")
-        supervisor.record.save()
+        news = self._belief.reason != supervisor.record.snapshot.health.reason
+        turned = self._belief.state is not before.state
+        if turned or news:
+            self._tell_health()
+            if turned or answer.word is Word.FOREIGN:
+                supervisor.record.note_health(f"{self._belief.state}: {self._belief.reason}")
+            supervisor.record.save()
 
     def _tell_health(self) -> None:
         belief = self._belief

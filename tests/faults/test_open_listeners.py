@@ -43,6 +43,7 @@ def test_a_server_that_ignores_the_address_it_is_given_never_becomes_ready(house
     shown = f"[{address}]" if ":" in address else address
     assert f"it listens on {shown}:{spec.ports[0].host}" in (caught.value.cause or "")
     assert "open to the network, which nobody asked for" in (caught.value.cause or "")
+    assert f"leave out host={address};" in (caught.value.remedy or "")
     assert "--expose" in (caught.value.remedy or "")
     assert house.manager.snapshot("one").ready_at is None
 

@@ -101,6 +101,37 @@ def test_the_status_code_is_the_answer(listen, line, word):
     assert ask(HTTP, listen(answering(line + b"\r\n\r\n"))).word is word
 
 
+class Foreign(Commands):
+    """A module whose port somebody else has, as far as that can be told."""
+
+    def __init__(self, told: bool | OSError | None) -> None:
+        super().__init__()
+        self.told = told
+
+    def owns_connection(self, port: int, client: int) -> bool | None:
+        if isinstance(self.told, OSError):
+            raise self.told
+        return self.told
+
+
+@pytest.mark.parametrize("probe", [HTTP, TcpProbe("http")])
+@pytest.mark.parametrize(
+    ("told", "word"), [(False, Word.FOREIGN), (None, Word.YES), (OSError(24, "Too many open files"), Word.UNASKED)]
+)
+def test_nothing_is_sent_before_it_is_known_who_answers(listen, probe, told, word):
+    heard = []
+
+    def hear(client: socket.socket) -> None:
+        heard.append(client.recv(4096))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    answer = ask(probe, listen(hear), running=Foreign(told))
+
+    assert answer.word is word
+    if word is not Word.YES:
+        assert heard in ([], [b""])
+
+
 def test_a_redirect_is_not_followed(listen):
     port = listen(answering(b"HTTP/1.1 302 Found\r\nLocation: http://example.invalid/\r\n\r\n"))
 
