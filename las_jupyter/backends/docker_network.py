@@ -172,12 +172,14 @@ def _may_filter() -> bool:
 @contextmanager
 def _alone() -> Iterator[None]:
     """One start or end at a time, so that nobody takes away the rules that another has just asked for."""
-    if not _may_filter():
-        yield
-        return
-    lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600) if _may_filter() else None
+    except OSError:
+        lock = None  # a /run that cannot be written: two at once are rare, and the next start adds what is missing
+    try:
+        if lock is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)

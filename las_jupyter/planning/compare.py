@@ -124,7 +124,7 @@ def _user(plan: StartPlan) -> str:
 def _network(plan: StartPlan) -> str:
     where = "all addresses" if plan.spec.exposed else "127.0.0.1 only"
     if _inside(plan):
-        return f"a bridge of the engine's; its ports are published on {where}"
+        return f"one of its own; its ports are published on {where}"
     return f"this machine's; it listens on {where}"
 
 
