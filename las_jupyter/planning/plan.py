@@ -18,6 +18,7 @@ from las_jupyter.core.fingerprint import fingerprint
 from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.secrecy import FROM_ENV, kept_apart, secret_variables
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
@@ -108,6 +109,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         memory_key=key(fitted.values) if fitted.need else "",
         decisions=tuple(decisions),
     )
+    spec = kept_apart(spec, secret_variables(request.env, request.taken))
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     warnings = (
@@ -123,8 +125,14 @@ def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
     """
     ports = spec.ports if request.port else _any_ports(spec.ports, spec.mode)
     values = _values(request, world, spec.mode, ports, spec.gpus)
-    env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
+    env = {**lower.env(world.entry.manifest, spec.mode, values), **_open_variables(request)}
     return fingerprint(spec._replace(ports=ports, argv=_argv(request, world, spec.mode, values, []), env=env))
+
+
+def _open_variables(request: StartRequest) -> dict[str, str]:
+    """Those that are no secrets: a hash of a short secret, which is kept, would give it away."""
+    secret = secret_variables(request.env, request.taken)
+    return {name: value for name, value in request.env.items() if FROM_ENV + name not in secret}
 
 
 def _any_ports(ports: tuple[Port, ...], mode: Mode) -> tuple[Port, ...]:
@@ -152,7 +160,7 @@ def _memory_key(
     program = engine.version if mode is Mode.NATIVE and engine else None
     image = lower.container_spec(manifest, gpus.vendor).image if mode is Mode.CONTAINER else None
     told = lower.argv(manifest, mode, values) + request.args
-    env = sorted({**lower.env(manifest, mode, values), **request.env}.items())
+    env = sorted({**lower.env(manifest, mode, values), **_open_variables(request)}.items())
     which = (model.path, model.size) if model else None
     return memory_key(manifest.name, manifest.version, mode, program, image, which, told, env, gpus.ids, limits.memory)
 

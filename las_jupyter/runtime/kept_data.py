@@ -13,6 +13,7 @@ import shutil
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
+from las_jupyter.core.secrecy import FROM_ENV
 from las_jupyter.state.files import read_bytes, write_atomic
 from las_jupyter.state.paths import StatePaths, make_private
 
@@ -29,7 +30,7 @@ def secrets(paths: StatePaths, name: str) -> dict[str, str]:
 
 def keep_secrets(paths: StatePaths, name: str) -> None:
     """Before the instance is forgotten: its secrets stay where its data stays."""
-    found = secrets(paths, name)
+    found = {key: value for key, value in secrets(paths, name).items() if not key.startswith(FROM_ENV)}
     if not found or not exists(paths, name):
         return
     try:
