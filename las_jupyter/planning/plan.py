@@ -30,7 +30,7 @@ from las_jupyter.planning.gpus import choose_gpus
 from las_jupyter.planning.mode import ModeChoice, ModeQuestion, choose_mode
 from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.room import Values
-from las_jupyter.planning.theirs import failures_of, phases_of
+from las_jupyter.planning.theirs import failures_of, lacking_engine, phases_of
 from las_jupyter.planning.users import choose_user
 from las_jupyter.resources.measured import memory_key
 
@@ -203,7 +203,8 @@ def _unavailable(world: World, mode: Mode) -> tuple[list[str], str]:
         reasons = [f"{backend.name}: {backend.unavailable}" for backend in fitting] or ["no backend can do it"]
         return reasons, next((backend.remedy for backend in fitting if backend.remedy), "")
     if mode is Mode.NATIVE and world.engine is not None and world.engine.argv is None:
-        return [world.engine.why], world.engine.remedy
+        why, remedy = lacking_engine(world.entry, world.engine)
+        return [why], remedy
     return [], ""
 
 

@@ -1,4 +1,4 @@
-"""A variable that is a secret reaches a server by its environment, natively and in a container, and by no command line."""
+"""A variable that is a secret reaches a server by its environment, native or in a container, and by no command line."""
 
 from __future__ import annotations
 
