@@ -15,7 +15,8 @@ class StartRequest(NamedTuple):
     ``module`` is a name, ``name@version`` or the path of a manifest file. ``gpus`` are device ids, ``("all",)`` or
     ``()`` for none. ``mounts`` are ``SOURCE:TARGET[:rw]``. ``args`` go to the engine as they are.
     ``share_gpu`` lets two instances use one GPU; ``overcommit`` accepts a plan that promises more than there is;
-    ``expose`` asks for network exposure, which a policy must allow as well.
+    ``expose`` asks for network exposure, which a policy must allow as well. ``taken`` are the variables of ``env``
+    whose values came from the environment of whoever asked: they are secrets, whatever they are called.
     """
 
     module: str
@@ -38,6 +39,7 @@ class StartRequest(NamedTuple):
     overcommit: bool = False
     share_gpu: bool = False
     expose: bool = False
+    taken: tuple[str, ...] = ()
 
 
 class Refusal(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Any
 from las_jupyter.core.errors import LasError
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import StartRequest
+from las_jupyter.core.secrecy import hide_values, hide_words
 from las_jupyter.core.unseen import in_line
 from las_jupyter.core.wire import to_data
-from las_jupyter.display.plans import hide_values
 from las_jupyter.display.table import Table
 from las_jupyter.display.text import LogText, Text
 
@@ -18,7 +18,7 @@ def as_data(value: Any) -> Any:
     """
     ``value`` as JSON data: a table becomes an array, an instance its snapshot, a log its lines.
 
-    Values of environment variables that sound like secrets are ``***``.
+    What is a secret by its name or its looks, among variables and arguments, is ``***``.
     """
     if isinstance(value, Table):
         return [as_data(item) for item in value.items]
@@ -46,8 +46,10 @@ def error_data(error: LasError) -> dict[str, Any]:
 
 
 def _masked(value: Any) -> Any:
-    if isinstance(value, LaunchSpec | StartRequest):
-        value = value._replace(env=hide_values(value.env))
+    if isinstance(value, LaunchSpec):
+        value = value._replace(env=hide_values(value.env), argv=hide_words(value.argv))
+    if isinstance(value, StartRequest):
+        value = value._replace(env=hide_values(value.env, value.taken), args=hide_words(value.args))
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return {name: _masked(item) for name, item in zip(value._fields, value, strict=True)}
     if isinstance(value, tuple | list):

@@ -8,11 +8,10 @@ from las_jupyter.core.advice import Say, word
 from las_jupyter.core.launch import Decision
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan
+from las_jupyter.core.secrecy import FROM_ENV, hide_in, hide_values, hide_words
 from las_jupyter.core.states import Mode
 from las_jupyter.display import html
 from las_jupyter.display.words import one_line, plain
-
-_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSW", "CREDENTIAL", "AUTH")
 
 
 class ReadablePlan(StartPlan):
@@ -31,13 +30,6 @@ class ReadablePlan(StartPlan):
         return plan_html(self)
 
 
-def hide_values(env: dict[str, str]) -> dict[str, str]:
-    """``env`` with the values of names that sound like secrets replaced by ``***``."""
-    return {
-        name: "***" if any(word in name.upper() for word in _SECRET_WORDS) else value for name, value in env.items()
-    }
-
-
 def plan_text(plan: StartPlan, say: Say = str) -> str:
     """The plan as lines: what would run, then each decision with its reason and what was passed over."""
     lines = [f"Plan for {plan.spec.name}: {plan.spec.module} in {plan.spec.mode} mode. Nothing was started."]
@@ -45,7 +37,7 @@ def plan_text(plan: StartPlan, say: Say = str) -> str:
     if plan.decisions:
         lines.append("Decisions")
     for decision in plan.decisions:
-        lines.append(f"  {decision.subject:<10} {one_line(decision.choice)}: {one_line(decision.reason)}")
+        lines.append(f"  {decision.subject:<10} {one_line(decision.choice)}: {hide_in(one_line(decision.reason))}")
         lines += [f"  {'':<10}   not {one_line(other)}: {one_line(why)}" for other, why in decision.passed_over.items()]
     lines += [f"Would fetch first: {text}" for text in plan.downloads]
     lines += [f"Would start first: {name}" for name in plan.requires]
@@ -77,17 +69,17 @@ def _facts(plan: StartPlan) -> list[tuple[str, str]]:
     limits += [f"{spec.limits.cpus:g} cores"] if spec.limits.cpus else []
     limits += [f"{format_size(spec.limits.shm)} of shared memory"] if spec.limits.shm else []
     facts = [
-        ("command", shlex.join(spec.argv)),
+        ("command", shlex.join(hide_words(spec.argv))),
         ("image", spec.container.image if spec.container else ""),
         ("model", spec.model or ""),
         ("ports", ports),
         ("env", " ".join(f"{name}={value}" for name, value in hide_values(spec.env).items())),
-        ("secrets", ", ".join(secret.name for secret in spec.secrets)),
+        ("secrets", ", ".join(secret.name.removeprefix(FROM_ENV) for secret in spec.secrets)),
         ("gpus", ", ".join(spec.gpus.ids) or "none"),
         ("limits", ", ".join(limits)),
         ("lifetime", spec.lifetime.value),
     ]
-    return [(name, one_line(value)) for name, value in facts if value]
+    return [(name, hide_in(one_line(value))) for name, value in facts if value]
 
 
 def plan_html(plan: StartPlan) -> str:
@@ -107,4 +99,4 @@ def plan_html(plan: StartPlan) -> str:
 
 def _decision(decision: Decision) -> tuple[str, ...]:
     others = "; ".join(f"{other}: {why}" for other, why in decision.passed_over.items())
-    return decision.subject, one_line(decision.choice), one_line(decision.reason), one_line(others)
+    return decision.subject, one_line(decision.choice), hide_in(one_line(decision.reason)), one_line(others)

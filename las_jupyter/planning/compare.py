@@ -24,8 +24,8 @@ from las_jupyter.core.launch import (
 )
 from las_jupyter.core.quantities import format_duration, format_size
 from las_jupyter.core.request import ComparedRow, Comparison, Side, StartPlan, StartRequest
+from las_jupyter.core.secrecy import FROM_ENV, hide_in, hide_values, hide_words
 from las_jupyter.core.states import Mode
-from las_jupyter.display.plans import hide_values
 from las_jupyter.planning.plan import decide, instance_name
 from las_jupyter.planning.world import World
 
@@ -110,8 +110,8 @@ def _image(plan: StartPlan) -> str:
 def _arguments(plan: StartPlan) -> str:
     spec = plan.spec
     if not spec.container:
-        return shlex.join(spec.argv[1:])
-    return shlex.join((*(spec.container.entrypoint or ()), *spec.argv))
+        return shlex.join(hide_words(spec.argv[1:]))
+    return shlex.join(hide_words((*(spec.container.entrypoint or ()), *spec.argv)))
 
 
 def _user(plan: StartPlan) -> str:
@@ -142,7 +142,7 @@ def _sees(plan: StartPlan) -> str:
     if not _inside(plan):
         return "every file that you can"
     mounts = plan.spec.mounts
-    shown = [f"{each.source} as {each.target}{', writable' if each.writable else ''}" for each in mounts]
+    shown = [f"{hide_in(each.source)} as {each.target}{', writable' if each.writable else ''}" for each in mounts]
     return "only " + "; ".join(shown) if shown else _NONE
 
 
@@ -167,7 +167,7 @@ def _secrets(plan: StartPlan) -> str:
     for use in plan.spec.secrets:
         filed = any(f"{{secret_file:{use.name}}}" in word for word in plan.spec.argv)
         ways = [way for way, used in ((f"as {use.env}", use.env), ("in a file", filed)) if used]
-        told.append(f"{use.name} {' and '.join(ways)}")
+        told.append(f"{use.name.removeprefix(FROM_ENV)} {' and '.join(ways)}")
     return ", ".join(told)
 
 

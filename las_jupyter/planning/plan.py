@@ -18,6 +18,7 @@ from las_jupyter.core.fingerprint import fingerprint
 from las_jupyter.core.launch import ContainerSpec, Decision, Gpus, LaunchSpec, Limits, Mount, Port
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.secrecy import FROM_ENV, kept_apart, secret_variables
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.template import names_in
@@ -32,7 +33,7 @@ from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.provenance import check_namesake, check_trust, manifest_decision, warn_untrusted
 from las_jupyter.planning.room import Values
 from las_jupyter.planning.shared_places import check_mount
-from las_jupyter.planning.theirs import container_of, failures_of, phases_of
+from las_jupyter.planning.theirs import container_of, failures_of, lacking_engine, phases_of
 from las_jupyter.planning.users import choose_user
 from las_jupyter.resources.measured import memory_key
 
@@ -118,6 +119,7 @@ def decide(request: StartRequest, world: World) -> StartPlan:
         manifest=world.entry.provenance,
         decisions=tuple(decisions),
     )
+    spec = kept_apart(spec, secret_variables(request.env, request.taken))
     spec = spec._replace(fingerprint=_fingerprint(request, world, spec))
     downloads = (world.model.download,) if world.model and world.model.download else ()
     warnings = (
@@ -140,8 +142,14 @@ def _fingerprint(request: StartRequest, world: World, spec: LaunchSpec) -> str:
     """
     ports = spec.ports if request.port else _any_ports(spec.ports, spec.mode)
     values = _values(request, world, spec.mode, ports, spec.gpus)
-    env = {**lower.env(world.entry.manifest, spec.mode, values), **request.env}
+    env = {**lower.env(world.entry.manifest, spec.mode, values), **_open_variables(request)}
     return fingerprint(spec._replace(ports=ports, argv=_argv(request, world, spec.mode, values, []), env=env))
+
+
+def _open_variables(request: StartRequest) -> dict[str, str]:
+    """Those that are no secrets: a hash of a short secret, which is kept, would give it away."""
+    secret = secret_variables(request.env, request.taken)
+    return {name: value for name, value in request.env.items() if FROM_ENV + name not in secret}
 
 
 def _any_ports(ports: tuple[Port, ...], mode: Mode) -> tuple[Port, ...]:
@@ -169,7 +177,7 @@ def _memory_key(
     program = engine.version if mode is Mode.NATIVE and engine else None
     image = lower.container_spec(manifest, gpus.vendor).image if mode is Mode.CONTAINER else None
     told = lower.argv(manifest, mode, values) + request.args
-    env = sorted({**lower.env(manifest, mode, values), **request.env}.items())
+    env = sorted({**lower.env(manifest, mode, values), **_open_variables(request)}.items())
     which = (model.path, model.size) if model else None
     return memory_key(manifest.name, manifest.version, mode, program, image, which, told, env, gpus.ids, limits.memory)
 
@@ -212,7 +220,8 @@ def _unavailable(world: World, mode: Mode) -> tuple[list[str], str]:
         reasons = [f"{backend.name}: {backend.unavailable}" for backend in fitting] or ["no backend can do it"]
         return reasons, next((backend.remedy for backend in fitting if backend.remedy), "")
     if mode is Mode.NATIVE and world.engine is not None and world.engine.argv is None:
-        return [world.engine.why], world.engine.remedy
+        why, remedy = lacking_engine(world.entry, world.engine)
+        return [why], remedy
     return [], ""
 
 

@@ -17,6 +17,7 @@ import shutil
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import LasError
+from las_jupyter.core.secrecy import FROM_ENV
 from las_jupyter.state.files import make_folders, read_bytes, write_atomic
 from las_jupyter.state.paths import StatePaths, make_private
 
@@ -33,7 +34,9 @@ def secrets(paths: StatePaths, name: str) -> dict[str, str]:
 
 def keep_secrets(paths: StatePaths, name: str, *, but: tuple[str, ...] = ()) -> None:
     """Before the instance is forgotten: its secrets stay where its data stays, those of ``but`` left out."""
-    found = {each: value for each, value in secrets(paths, name).items() if each not in but}
+    found = {
+        each: value for each, value in secrets(paths, name).items() if each not in but and not each.startswith(FROM_ENV)
+    }
     if not found or not exists(paths, name):
         return
     try:

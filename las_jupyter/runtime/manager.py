@@ -28,6 +28,7 @@ from las_jupyter.core.errors import (
     SupervisorUnreachable,
 )  # fmt: skip
 from las_jupyter.core.launch import LaunchSpec, Owner
+from las_jupyter.core.secrecy import FROM_ENV, kept_apart, parts_to_hide, secret_variables
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.core.states import Lifetime, Mode, ProcessState
 from las_jupyter.core.wire import from_data
@@ -90,12 +91,12 @@ class Manager:
         self._check_log_folder(spec.name)
         fetching = self._fetching(spec.name)
         if fetching is not None:
-            return self._reuse(fetching, spec)
+            return self._reuse(fetching, spec, secrets)
         lock = self._locked_for_start(spec.name)
         try:
             running = self._alive(spec.name)
             if running is not None:
-                return self._reuse(running, spec)
+                return self._reuse(running, spec, secrets)
             self.claims.claim(spec)
             _check_ports(spec)
             with giving_away(self.paths, spec) as let_go:
@@ -105,7 +106,7 @@ class Manager:
                 told = self._telling(spec.name, let_go, on_change)
                 said = spawn(self.paths, spec.name, spec.mode, "start", told)
             if said.get("busy"):
-                return self._reuse(self._of_another_start(spec.name), spec)
+                return self._reuse(self._of_another_start(spec.name), spec, secrets)
             self.claims.release(spec.name)
         except LasError:
             self.claims.release(spec.name)
@@ -214,8 +215,8 @@ class Manager:
         except (LasError, ValueError, KeyError):
             return None
 
-    def _reuse(self, running: Snapshot, spec: LaunchSpec) -> Started:
-        if running.fingerprint == spec.fingerprint:
+    def _reuse(self, running: Snapshot, spec: LaunchSpec, secrets: dict[str, str]) -> Started:
+        if running.fingerprint == spec.fingerprint and not self._other_variables(spec.name, secrets):
             return Started(running, reused=True)
         before = self.spec(spec.name)
         ignored = {
@@ -231,10 +232,20 @@ class Manager:
         differing = [
             field for field in spec._fields if field not in ignored and getattr(spec, field) != getattr(before, field)
         ]
+        other = "the model or the settings"
         raise InstanceConflict(
             f"{spec.name} runs already, with another spec.",
-            cause=f"these differ: {', '.join(differing) or 'the model or the settings'}",
+            cause=f"these differ: {', '.join(differing) or self._other_variables(spec.name, secrets) or other}",
             remedy=f"%las stop {word(spec.name)}, or give the new one another --name",
+        )
+
+    def _other_variables(self, name: str, secrets: dict[str, str]) -> str:
+        """The secret variables that have another value in ``secrets``: those are no part of a spec's fingerprint."""
+        mine = self.secrets(name)
+        return ", ".join(
+            each.removeprefix(FROM_ENV)
+            for each, value in secrets.items()
+            if each.startswith(FROM_ENV) and mine.get(each) != value
         )
 
     # ---- looking
@@ -316,7 +327,7 @@ class Manager:
         return found
 
     def secrets(self, name: str) -> dict[str, str]:
-        """The generated secrets of ``name``, or of the data that a forgotten instance of that name left."""
+        """The secrets of ``name``, generated and of variables, or of the data that a forgotten instance of it left."""
         return kept_data.secrets(self.paths, name)
 
     def check_answerer(self, name: str, port: int, client: int = 0) -> None:
@@ -375,7 +386,7 @@ class Manager:
             path = logs[-1]  # the same number was given before when the state was lost in between
         if path:
             check_unmoved(os.path.dirname(path))
-        return LogReader(path, tuple(self.secrets(name).values()))
+        return LogReader(path, tuple(parts_to_hide(self.secrets(name).values())))
 
     # ---- waiting and commanding
 
@@ -428,7 +439,10 @@ class Manager:
         self._remember_memory(name)
         snapshot = self.snapshot(name)
         if not snapshot.state.alive:
-            return self.start(_owned_by_us(self.spec(name)), self.secrets(name)).snapshot
+            spec = self.spec(name)
+            # One that an older version wrote may hold values that no longer belong there.
+            apart = secret_variables(spec.env)
+            return self.start(_owned_by_us(kept_apart(spec, apart)), {**self.secrets(name), **apart}).snapshot
         before = snapshot.generation
         self._command(snapshot, "restart")
         for snapshot in self._changes(name, None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -41,5 +42,6 @@ def completion_values(stack: Stack) -> dict[str, Callable[[], list[str]]]:
     return {
         "modules": lambda: list(dict.fromkeys(row.name for row in stack.rooms.modules())),
         "models": stack.rooms.models,
+        "variables": lambda: sorted(os.environ),
         "instances": lambda: [snapshot.name for snapshot in stack.snapshots()],
     }

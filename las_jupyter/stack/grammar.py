@@ -20,7 +20,7 @@ class Kind(StrEnum):
     NUMBER = "NUMBER"
     SIZE = "SIZE"
     DURATION = "DURATION"
-    PAIR = "NAME=VALUE"
+    PAIR = "NAME[=VALUE]"
     FLAG = ""
     OFF = " "
     """A flag that sets its value to False."""
@@ -30,8 +30,9 @@ class Option(NamedTuple):
     """
     One option. ``name`` is the keyword in Python, ``flag`` the word typed.
 
-    ``values`` names what completion offers: ``modules``, ``instances``, ``models``, ``files``. ``repeat``: may be given
-    more than once, and the value is a list. ``example`` is a value, where its kind does not suggest one.
+    ``values`` names what completion offers: ``modules``, ``instances``, ``models``, ``files``, ``variables``.
+    ``repeat``: may be given more than once, and the value is a list. ``example`` is a value, where its kind does not
+    suggest one.
     """
 
     name: str
@@ -108,7 +109,13 @@ START_OPTIONS = (
     Option("gpus", "GPU ids as 0 or 0,1; all; none (default: none)", metavar="IDS"),
     Option("memory", "upper bound for its memory, as 8GB", Kind.SIZE),
     Option("cpus", "upper bound for its processor time, in cores", Kind.NUMBER),
-    Option("env", "environment variable for the module", Kind.PAIR, repeat=True),
+    Option(
+        "env",
+        "environment variable for the module; without a value it is taken from here and kept secret",
+        Kind.PAIR,
+        values="variables",
+        repeat=True,
+    ),
     Option("mounts", "folder shown inside the container", metavar="SOURCE:TARGET[:rw]", flag="--mount", repeat=True),
     Option("restart", "when to start it again by itself (default: no)", choices=tuple(RestartPolicy)),
     _WAIT,

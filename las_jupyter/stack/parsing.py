@@ -209,10 +209,11 @@ def _number(given: Any) -> float:
         raise ValueError("it is a number") from None
 
 
-def _pair(given: Any) -> dict[str, str]:
+def _pair(given: Any) -> dict[str, str | None]:
+    """The variable and its value; None where it is to be taken from the environment."""
     if isinstance(given, dict):
         return {str(name): str(value) for name, value in given.items()}
     name, equals, value = str(given).partition("=")
-    if not equals or not name:
-        raise ValueError("it is written NAME=VALUE")
-    return {name: value}
+    if not name:
+        raise ValueError("it is written NAME=VALUE, or NAME to take the value that NAME has here")
+    return {name: value if equals else None}

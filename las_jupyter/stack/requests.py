@@ -25,7 +25,8 @@ class StartOptions(TypedDict, total=False):
     Everything that may be said about a start besides the module; left out means: decided by planning.
 
     Sizes as bytes or ``"8GB"``, times as seconds or ``"30s"``. ``args`` go to the engine as they are; ``mounts`` are
-    ``SOURCE:TARGET[:rw]``; ``lifetime="kernel"`` stops the instance when this process is gone, however it ended.
+    ``SOURCE:TARGET[:rw]``; a variable of ``env`` whose value is None has the value that it has in this process, and is
+    kept as a secret; ``lifetime="kernel"`` stops the instance when this process is gone, however it ended.
     """
 
     name: str | None
@@ -37,7 +38,7 @@ class StartOptions(TypedDict, total=False):
     gpus: int | str | Sequence[int | str] | None
     memory: int | str | None
     cpus: float | None
-    env: Mapping[str, str] | None
+    env: Mapping[str, str | None] | None
     args: Sequence[str | int | float]
     mounts: Sequence[str] | None
     restart: str | None
@@ -61,8 +62,9 @@ def option_parameters() -> list[inspect.Parameter]:
     ]
 
 
-def start_request(module: Word, options: StartOptions) -> StartRequest:
-    """The request these words make. Raises ``BadRequest`` naming the argument."""
+def start_request(module: Word, options: StartOptions, environment: Mapping[str, str] = os.environ) -> StartRequest:
+    """The request these words make; ``environment`` is where variables are taken from. Raises ``BadRequest``."""
+    env, taken = _variables(options.get("env"), environment)
     return StartRequest(
         module=_path(module, "module") or "",
         name=_text(options.get("name"), "name"),
@@ -74,7 +76,8 @@ def start_request(module: Word, options: StartOptions) -> StartRequest:
         gpus=gpu_ids(options.get("gpus")),
         memory=_size(options.get("memory")),
         cpus=_cores(options.get("cpus")),
-        env=_variables(options.get("env")),
+        env=env,
+        taken=taken,
         args=_words(options.get("args") or (), "args"),
         mounts=_words(options.get("mounts") or (), "mounts"),
         restart=_maybe(RestartPolicy, options.get("restart"), "restart"),
@@ -120,12 +123,29 @@ def _flag(given: object, what: str) -> bool:
     raise BadRequest(f"{what} cannot be {short(given)}.", cause="it is True or False", remedy=f"{what}=True")
 
 
-def _variables(given: Mapping[str, str] | None) -> dict[str, str]:
+def _variables(
+    given: Mapping[str, str | None] | None, environment: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The variables with their values, and the names of those that were taken from ``environment``."""
     if given is None:
-        return {}
+        return {}, ()
     if not isinstance(given, Mapping):
         raise BadRequest(f"env cannot be {short(given)}.", cause="it is a table", remedy="env={'NAME': 'value'}")
-    return {str(key): str(value) for key, value in given.items()}
+    taken = tuple(str(name) for name, value in given.items() if value is None)
+    for name in taken:
+        if not environment.get(name):
+            raise BadRequest(
+                f"There is no value for {short(name)} here.",
+                cause="without a value of its own it is taken from the environment of this process, which has none",
+                remedy=f"--env {advice.word(name)}=VALUE where it is no secret; else {how_to_set(name)}",
+            )
+    return {str(name): environment[name] if value is None else str(value) for name, value in given.items()}, taken
+
+
+def how_to_set(name: str) -> str:
+    """How a secret gets into the environment without being written down anywhere."""
+    python = f"os.environ[{name!r}] = getpass.getpass()" if name.isidentifier() else "os.environ[…] = getpass.getpass()"
+    return f"{python} in a notebook, read -rs {advice.word(name)} and export {advice.word(name)} in a terminal"
 
 
 def _words(given: Sequence[str | int | float], what: str) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from las_jupyter.stack.house import House
 from las_jupyter.stack.instance import Instance
 from las_jupyter.stack.reading import follow_lines, read_log
 from las_jupyter.stack.removing import remove_instance
-from las_jupyter.stack.requests import StartOptions, Word, start_request
+from las_jupyter.stack.requests import StartOptions, Word, how_to_set, start_request
 from las_jupyter.stack.rooms import ModuleRow, Rooms, SettingRow
 from las_jupyter.stack.starting import bring_up
 from las_jupyter.stack.waiting import interruptible, telling, wait_ready
@@ -99,7 +99,7 @@ class Stack:
             raise BadRequest(
                 f"There is no key in {api_key_env}.",
                 cause="the environment has no such variable, or an empty one",
-                remedy=f"%env {word(api_key_env)}=… in a notebook, export {word(api_key_env)}=… in a terminal",
+                remedy=how_to_set(api_key_env),
             )
         return Attached(self.rooms.stranger(request.module, request.port, foreign=foreign), key)
 

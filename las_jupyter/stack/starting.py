@@ -16,6 +16,7 @@ from las_jupyter.core.errors import InstanceConflict, LasError, LaunchFailed, No
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan, StartRequest
+from las_jupyter.core.secrecy import secret_variables
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.core.states import Lifetime, ProcessState
 from las_jupyter.display.progress import Progress
@@ -123,16 +124,17 @@ def _ports_of(plan: StartPlan) -> str:
 
 def _launch(rooms: Rooms, plan: StartPlan, progress: Progress, *, wait: bool, now: float) -> Outcome:
     spec = owned(plan.spec)
+    given = secrets_for(rooms, spec, plan.request)
     make_data_folder(spec)
     progress.update(f"{spec.name}: launching")
     # The supervisor is not our child any more once it was asked: an interrupt ends the asking only.
     with going_on_without_us(progress, spec.name):
         tell = telling(progress, "starting")
-        started = rooms.manager.start(spec, secrets_for(rooms, spec), tell)
+        started = rooms.manager.start(spec, given, tell)
         if started.snapshot.state is ProcessState.STOPPING:
             # Somebody ended it a moment ago. Whoever asks for a start wants a server, not the end of one.
             rooms.manager.stop(spec.name, on_change=telling(progress, "ending before it starts again"))
-            started = rooms.manager.start(spec, secrets_for(rooms, spec), tell)
+            started = rooms.manager.start(spec, given, tell)
         snapshot = started.snapshot
         if started.reused:
             progress.note(reusing(snapshot, now))
@@ -167,9 +169,10 @@ def owned(spec: LaunchSpec) -> LaunchSpec:
     return spec
 
 
-def secrets_for(rooms: Rooms, spec: LaunchSpec) -> dict[str, str]:
+def secrets_for(rooms: Rooms, spec: LaunchSpec, request: StartRequest) -> dict[str, str]:
     """
-    A value for every secret the spec names: the one this name had before, else a fresh one.
+    A value for every secret the spec names: of a variable the one that was given, else the one this name had before,
+    else a fresh one.
 
     A database keeps its password in its data, and a client its key in its configuration: neither may change because
     the server was stopped over night. ``remove`` forgets them, but not while data is kept that they open.
@@ -178,7 +181,9 @@ def secrets_for(rooms: Rooms, spec: LaunchSpec) -> dict[str, str]:
         before = rooms.manager.secrets(spec.name)
     except NoSuchInstance:
         before = {}
-    return {secret.name: before.get(secret.name) or secrets.token_urlsafe(_SECRET_BYTES) for secret in spec.secrets}
+    given = secret_variables(request.env, request.taken)
+    generated = [secret.name for secret in spec.secrets if secret.name not in given]
+    return {name: before.get(name) or secrets.token_urlsafe(_SECRET_BYTES) for name in generated} | given
 
 
 def reusing(snapshot: Snapshot, now: float) -> str:

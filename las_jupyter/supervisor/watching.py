@@ -317,7 +317,8 @@ class Watching:
 
     def _last_line(self) -> str:
         # Rarely needed, and every supervisor would pay for it.
+        from las_jupyter.core.secrecy import parts_to_hide
         from las_jupyter.logs.shown import Shown, without_colours
 
-        secrets = tuple(self._supervisor.secrets.values())
+        secrets = tuple(parts_to_hide(self._supervisor.secrets.values()))
         return without_colours(Shown(secrets).line(self._scanner.last_line, ends=False)).strip()[:_LAST_WORDS]

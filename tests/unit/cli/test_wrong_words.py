@@ -41,7 +41,7 @@ WRONG = [
     (["start", "llama.cpp", "--mode", "Native"], "did you mean --mode native?"),
     (["start", "llama.cpp", "--name", "My Chat"], "--name my-chat"),
     (["start", "llama.cpp", "--name", ""], "leave name out"),
-    (["start", "llama.cpp", "--env", "FOO"], "--env NAME=VALUE"),
+    (["start", "llama.cpp", "--env", "FOO"], "--env FOO=VALUE where it is no secret"),
     (["start", "http-echo", "--mount", "foo"], "--mount ./data:/data:rw"),
     (["start", "llama.cpp", "--restart", "sometimes"], "--restart no"),
     (["start", "llama.cpp", "--timeout", "soon"], "--timeout 30s"),

