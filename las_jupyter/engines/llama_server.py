@@ -18,6 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+_LONGEST_SILENCE = 30
+"""
+Seconds in which the rest of a request must go on coming. The engine's own hour lets whoever opens some thousand
+connections and finishes no request keep everybody else out, without a key. Nothing is read while an answer is made.
+"""
+
 Convert = Callable[[str], Any]
 Value = Any
 
@@ -132,7 +138,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(("--chat-template",), "chat_template", "chat template to use", str, env="LLAMA_ARG_CHAT_TEMPLATE"),
     Option(("--webui", "--ui"), "ui", "serve the web page", value=True),
     Option(("--no-webui", "--no-ui"), "ui", "do not serve the web page", value=False),
-    Option(("-to", "--timeout"), "timeout", "seconds for reading and writing", int, env="LLAMA_ARG_TIMEOUT"),
+    Option(("-to", "--timeout"), "timeout", "seconds for reading (30) and writing", int, env="LLAMA_ARG_TIMEOUT"),
     Option(("--mmproj", "-mm"), "mmproj.path", "projector file of a multimodal model", str),
     Option(("--offline",), "offline", "never use the network", value=True, env="LLAMA_ARG_OFFLINE"),
     Option(("-s", "--seed"), "sampling.seed", "seed of the random numbers", int),
@@ -275,6 +281,7 @@ def fill(params: Any, asked: dict[str, Value], environ: Mapping[str, str], wheel
     params.hostnames = asked.pop("host", "127.0.0.1").split(",")
     params.port = asked.pop("port", 8080)
     params.n_parallel = asked.pop("n_parallel", -1)
+    params.timeout_read = _LONGEST_SILENCE
     params.api_keys = read_api_keys(asked.pop("api_key_file", None), environ)
     threads = choose_threads(asked.pop("threads", None))
     params.cpuparams.n_threads = threads

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -200,6 +201,47 @@ def test_asked_to_stop_while_loading_it_is_gone_at_once_by_the_signal_as_llama_s
     ended = server.process.wait(timeout=5)
     # Ready after all: the signal came too late to meet it loading.
     assert (ended, "model loaded" in server.log) in ((-number, False), (0, True))
+
+
+@pytest.mark.slow
+def test_connections_that_finish_no_request_keep_nobody_out_for_longer_than_half_a_minute(runner, model):
+    """More of them than it has threads, from somebody without a key; the engine itself would wait for an hour."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4096)), hard))
+    server = runner("-m", model, "--port", free_port(), *OPTIONS)
+    server.until(200)
+    half_open = []
+    try:
+        for _ in range(1500):
+            half_open.append(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            half_open[-1].sendall(b"GET /health HTTP/1.1\r\nHost: x")
+        held = time.monotonic()
+
+        server.until(200, seconds=60)
+
+        assert time.monotonic() - held < 60
+    finally:
+        for each in half_open:
+            each.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_answer_that_takes_longer_than_a_silence_may_last_is_not_cut(runner, model):
+    server = runner("-m", model, "--port", free_port(), *OPTIONS, "--timeout", "1")
+    server.until(200)
+    question = {"prompt": "Count", "n_predict": 500, "ignore_eos": True, "stream": True}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}/completion", data=json.dumps(question).encode())
+    begun = time.monotonic()
+
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        came = []
+        for line in answer:
+            came.append(line)
+            if time.monotonic() - begun > 2.5 or b'"stop":true' in line:
+                break
+
+    assert time.monotonic() - begun > 1
+    assert b'"content"' in came[-1] or came[-1] == b"\n"
 
 
 def test_idle_it_uses_no_cpu(runner, model):

@@ -183,3 +183,14 @@ def test_it_listens_on_this_machine_only_unless_told():
     llama_server.fill(params, {}, {}, None)
 
     assert params.hostnames == ["127.0.0.1"]
+
+
+def test_a_request_that_is_never_finished_is_waited_for_half_a_minute_unless_told_otherwise():
+    def filled(asked):
+        params = SimpleNamespace(cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace(), timeout_write=3600)
+        llama_server.fill(params, asked, {}, None)
+        return params.timeout_read, params.timeout_write
+
+    assert filled({}) == (30, 3600)
+    assert filled(read_options(["--timeout", "600"], {})) == (600, 600)
+    assert filled(read_options([], {"LLAMA_ARG_TIMEOUT": "5"})) == (5, 5)
