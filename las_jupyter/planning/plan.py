@@ -33,7 +33,7 @@ from las_jupyter.planning.ports import choose_ports, offer_other
 from las_jupyter.planning.provenance import check_namesake, check_trust, manifest_decision, warn_untrusted
 from las_jupyter.planning.room import Values
 from las_jupyter.planning.shared_places import check_mount
-from las_jupyter.planning.theirs import container_of, failures_of, lacking_engine, phases_of
+from las_jupyter.planning.theirs import container_of, failures_of, phases_of
 from las_jupyter.planning.users import choose_user
 from las_jupyter.resources.measured import memory_key
 
@@ -219,9 +219,8 @@ def _unavailable(world: World, mode: Mode) -> tuple[list[str], str]:
     if not usable:
         reasons = [f"{backend.name}: {backend.unavailable}" for backend in fitting] or ["no backend can do it"]
         return reasons, next((backend.remedy for backend in fitting if backend.remedy), "")
-    if mode is Mode.NATIVE and world.engine is not None and world.engine.argv is None:
-        why, remedy = lacking_engine(world.entry, world.engine)
-        return [why], remedy
+    if mode is Mode.NATIVE and world.entry.trusted and world.engine is not None and world.engine.argv is None:
+        return [world.engine.why], world.engine.remedy
     return [], ""
 
 

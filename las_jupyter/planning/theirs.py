@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from las_jupyter.core.advice import word
 from las_jupyter.display.words import theirs
 from las_jupyter.manifests import lower
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from las_jupyter.core.launch import Failure, Phase
     from las_jupyter.manifests.catalog import Entry
     from las_jupyter.manifests.schema import ContainerLaunch
-    from las_jupyter.planning.world import Engine
 
 
 def failures_of(entry: Entry) -> tuple[Failure, ...]:
@@ -39,12 +37,3 @@ def phases_of(entry: Entry) -> tuple[Phase, ...]:
     """Its milestones while it loads."""
     rows = lower.phases(entry.manifest)
     return rows if entry.trusted else tuple(row._replace(says=theirs(row.says)) for row in rows)
-
-
-def lacking_engine(entry: Entry, engine: Engine) -> tuple[str, str]:
-    """Why its program is not here, and the cure, which is never what an untrusted manifest would have installed."""
-    launch = entry.manifest.launch
-    install = launch.native.install if launch and launch.native else None
-    if entry.trusted or not install:
-        return engine.why, engine.remedy
-    return f"{engine.why}; {theirs(install)}", f"read the file, then %las trust {word(entry.path)}"

@@ -109,7 +109,7 @@ FILES = [
         "m.yaml",
         "name: mine\nruntime: {modes: [native]}\nlaunch: {native: {argv: [sleep, '9']}}\n",
         ["start", "./m.yaml"],
-        "las-jupyter trust m.yaml",
+        "/m.yaml",
     ),
 ]
 

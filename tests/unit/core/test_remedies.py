@@ -19,7 +19,7 @@ PLACES = {"NoEngine": 2, "Unavailable": 1, "Finding": 3, "Refusal": 1, "WaitInte
 """Which argument of ours is a remedy, where it has no name."""
 SAFE = {"word", "how_to_set", "format_size", "format_duration", "example_of", "usage_of", "len", "round"}
 """What makes text that may be copied, or a number."""
-PASSED_ON = ("remedy", "cure", "hint")
+PASSED_ON = ("remedy", "cure", "hint", "how_to_trust")
 """Names of what is a remedy already, made elsewhere by the same rule."""
 OURS = {
     "backends/docker_network.py": {"os.getuid()"},  # a number
@@ -58,6 +58,7 @@ OURS = {
     "stack/instance.py": {"self.name"},  # of an instance: it passed check_name, and stands in Python here
     "stack/parsing.py": {"near", "self.verb.name", "verb.name", "self.verb.examples[0]", "option.word"},
     "stack/requests.py": {"what", "given.split()", "next(iter(kind)).value"},  # Python, and the person's own words
+    "policy/load.py": {"become"},  # sudo, or nothing
     "stack/verbs.py": {"name", "', '.join(map(repr, needed or known[:1]))"},  # names of our functions and arguments
 }
 """What else may be put in, each with its reason."""

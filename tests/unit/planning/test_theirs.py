@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from worlds import a_world, an_entry_of
 
-from las_jupyter.core.errors import PlanRefused
+from las_jupyter.core.errors import NotTrusted, PlanRefused
 from las_jupyter.core.request import StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.planning.plan import decide
@@ -67,5 +67,5 @@ def test_what_to_install_is_advice_of_a_trusted_manifest_only(trusted: bool) -> 
     with pytest.raises(PlanRefused) as refused:
         decide(StartRequest("mine"), a_world(entry=entry, engine=engine, model=None))
 
-    assert ("evil" in (refused.value.remedy or "")) is trusted
-    assert ("its manifest says: “curl" in (refused.value.cause or "")) is not trusted
+    assert ("evil" in " ".join(refused.value.lines())) is trusted
+    assert isinstance(refused.value, NotTrusted) is not trusted
