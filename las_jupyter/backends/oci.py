@@ -251,15 +251,25 @@ def _check_words(spec: LaunchSpec, container: ContainerSpec) -> None:
             cause=f"{container.image!r} names no image",
             remedy="correct launch.container.image in the manifest; one looks like docker.io/library/redis:7",
         )
-    targets = (*container.tmpfs, *container.writable, *(mount.target for mount in spec.mounts))
-    for target in targets:
-        # In the engines' own words a colon begins options: /tmp:exec,suid.
-        if not target.startswith("/") or ":" in target or not target.isprintable():
+    for target in (*container.tmpfs, *container.writable):
+        if not _is_inner_path(target):
             raise LaunchFailed(
                 f"{spec.name} could not be started.",
                 cause=f"{target!r} is no place in a container",
-                remedy="a path from / on, without a colon",
+                remedy="correct launch.container in the manifest: a path from / on, without a colon",
             )
+    for mount in spec.mounts:
+        if not _is_inner_path(mount.target):
+            raise LaunchFailed(
+                f"{spec.name} could not be started.",
+                cause=f"a mount is to be seen at {mount.target!r}, which is no path from / on",
+                remedy="--mount SOURCE:/absolute/path",
+            )
+
+
+def _is_inner_path(path: str) -> bool:
+    """In the engines' own words a colon begins options: ``/tmp:exec,suid``."""
+    return path.startswith("/") and ":" not in path and path.isprintable()
 
 
 def _labels(spec: LaunchSpec, files: StartFiles, start: str) -> dict[str, str]:

@@ -77,7 +77,7 @@ def test_a_gpu_device_that_is_not_here_is_named(engine: str, tmp_path: Path) -> 
         ({"container": IMAGE._replace(workdir="relative")}, "working directory relative"),
         ({"argv": ("/no/such/program",)}, "/no/such/program"),
         ({"argv": ("/etc/passwd",)}, "/etc/passwd"),
-        ({"mounts": (Mount("/usr", "relative"),)}, "to be seen at relative"),
+        ({"mounts": (Mount("/usr", "relative"),)}, "to be seen at 'relative'"),
         ({"container": IMAGE._replace(image="127.0.0.1:9/none/none:1", pull="missing")}, "cannot be fetched"),
     ],
 )
