@@ -165,9 +165,12 @@ def _environment(plan: StartPlan) -> str:
 def _secrets(plan: StartPlan) -> str:
     told = []
     for use in plan.spec.secrets:
+        if use.name.startswith(FROM_ENV):
+            told.append(f"{use.env} of yours")
+            continue
         filed = any(f"{{secret_file:{use.name}}}" in word for word in plan.spec.argv)
         ways = [way for way, used in ((f"as {use.env}", use.env), ("in a file", filed)) if used]
-        told.append(f"{use.name.removeprefix(FROM_ENV)} {' and '.join(ways)}")
+        told.append(f"{use.name} {' and '.join(ways)}")
     return ", ".join(told)
 
 
