@@ -66,7 +66,7 @@ def test_an_engine_option_in_the_wrong_place_is_told_where_it_goes():
         (["start", "a", "--port", "many"], "--port cannot be 'many'."),
         (["start", "a", "--memory", "8 parsecs"], "--memory cannot be '8 parsecs'."),
         (["start", "a", "--mode", "contanier"], "--mode cannot be 'contanier'."),
-        (["start", "a", "--env", "A"], "--env cannot be 'A'."),
+        (["start", "a", "--env", "=A"], "--env cannot be '=A'."),
         (["start", "a", "--model"], "--model lacks its value."),
         (["start", "a", "--overcommit=yes"], "--overcommit takes no value."),
         (["status", "--", "x"], "status takes no --."),
