@@ -116,6 +116,8 @@ def test_a_slow_start_shows_a_line_in_a_notebook_that_goes_away():
 
 def test_a_quick_start_shows_nothing_in_a_notebook():
     with a_kernel() as kernel:
+        # How long a start takes here is the machine's matter; what is quick is what ends before the patience does.
+        kernel.run("from las_jupyter.display import progress\nprogress.PATIENCE_SECONDS = 600.0")
         shown = kernel.run("import las_jupyter as las\nx = las.start('http-echo')")
 
     assert shown.ok, shown.error_lines
