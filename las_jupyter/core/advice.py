@@ -36,10 +36,14 @@ def word(value: object) -> str:
     Pasted into a cell it is ``value``, and into a shell as well unless there are braces in it; ``in_terminal`` makes
     those right. What begins with a dash becomes a path, for no option may be made of it.
     """
+    text = str(value)
+    return argument(f"./{text}" if text.startswith("-") else text)
+
+
+def argument(value: object) -> str:
+    """``value`` as ``word`` writes it, where an option is spoken of and may stay one: in “leave out …”."""
     text = "".join(letter if letter.isprintable() and seen(letter) else _HIDDEN for letter in str(value))
-    if text.startswith("-"):
-        text = f"./{text}"
-    if text and text[0] in _FIRST and _PLAIN.issuperset(text):
+    if text and (text[0] in _FIRST or text[0] == "-") and _PLAIN.issuperset(text):
         return text
     return "'" + "".join(_WRITTEN.get(letter, letter) for letter in text) + "'"
 

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable
 
-from las_jupyter.core.advice import word
+from las_jupyter.core.advice import argument, word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.lifecycle import OPEN
@@ -46,9 +46,9 @@ def _opens(argv: tuple[str, ...]) -> str:
     """The argument that names all addresses, with the option before it; empty where none does so plainly."""
     for before, each in itertools.pairwise(("", *argv)):
         if each in _ALL_ADDRESSES:
-            return f"{word(before)} {word(each)}"
+            return f"{argument(before)} {argument(each)}"
         if each.endswith(_ENDINGS) or (" " in each and each.split()[-1] in _ALL_ADDRESSES):
-            return word(each)
+            return argument(each)
     return ""
 
 

@@ -29,6 +29,7 @@ OURS = {
         "INSTALL.get(program, f'install {word(program)}, or set engines.<module>.path to it')",
     },
     "manifests/schema.py": {"Field(min_length=1)"},
+    "runtime/explain.py": {"argument(before)", "argument(each)"},  # what to leave out, and no command
     "settings/load.py": {"cure.get(source, f'mend {word(source)}')", "cures[0]", "cure"},
     "stack/engine_of.py": {"found.remedy.replace('<module>', manifest.name)"},
     "state/paths.py": {
