@@ -16,6 +16,7 @@ from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Snapshot,
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.stack.rooms import ModuleRow, OnBytes, SettingRow
 from las_jupyter.stack.stack import Stack
+from las_jupyter.stack.trusting import TrustedFile
 
 NOW = 1_800_000_000.0
 
@@ -209,6 +210,12 @@ class SmallHouse:
 
     def trust(self, path: str) -> str:
         return f"{path} is trusted."
+
+    def revoke(self, path: str) -> str:
+        return f"{path} is trusted no longer."
+
+    def trusted(self) -> tuple[TrustedFile, ...]:
+        return (TrustedFile("/m.yaml", "run natively", ""),)
 
     def doctor(self) -> str:
         return "all is well"

@@ -38,6 +38,19 @@ def _can_start(row: Any) -> str:
     return row.note or ", ".join(row.ways) or f"not installed here: %las plan {word(row.name)}"
 
 
+def trusted_table(rows: Sequence[Any]) -> Table[Any]:
+    """What was trusted, what that allows, and whether it still is what was trusted."""
+    cells = [(row.path, row.allows, f"■ no: {one_line(row.lost)}" if row.lost else "● yes") for row in rows]
+    notes = ("%las trust FILE --revoke takes it back.",) if rows else ()
+    return Table(
+        ("file", "it may", "as it was trusted"),
+        cells,
+        rows,
+        empty="Nothing is trusted beside what comes with las_jupyter. Trust a file with: %las trust FILE",
+        notes=notes,
+    )
+
+
 def settings_table(rows: Sequence[Any], notes: tuple[str, ...] = ()) -> Table[Any]:
     """Every setting with its value and its source."""
     shown = [(row.key, _setting(row), row.source) for row in rows]

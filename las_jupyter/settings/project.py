@@ -112,6 +112,12 @@ def _unpinned(path: Path, values: dict[str, Any]) -> str | None:
     return f"it was changed since you trusted it: {'; '.join(changes(known.text, now.decode())[:3])}"
 
 
+def why_unpinned(path: Path) -> str | None:
+    """Why ``path`` is not what was trusted, as a clause; None when it is. Raises ``InvalidSettings``."""
+    values = _values(path)
+    return "it says nothing to us any more" if values is None else _unpinned(path, values)
+
+
 def _values(path: Path) -> dict[str, Any] | None:
     """What the file says to us; None when nothing."""
     if path.name != "pyproject.toml":

@@ -224,8 +224,9 @@ VERBS = (
     Verb(
         "trust",
         "Allow a manifest to run natively, or a project's las.toml to choose programs; pins its content.",
-        (Positional("path", "the file", "files", required=True),),
-        examples=("trust mine/manifest.yaml", "trust las.toml"),
+        (Positional("path", "the file; without one it is listed what is trusted", "files"),),
+        (Option("revoke", "take the trust of this file back", Kind.FLAG),),
+        examples=("trust mine/manifest.yaml", "trust las.toml", "trust", "trust las.toml --revoke"),
         api="trust",
     ),
     Verb(

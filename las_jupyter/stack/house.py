@@ -16,7 +16,6 @@ from las_jupyter.core.request import Comparison, StartPlan, StartRequest
 from las_jupyter.core.states import Mode
 from las_jupyter.manifests import lower
 from las_jupyter.manifests.catalog import Entry, load_catalog
-from las_jupyter.manifests.trust import trust
 from las_jupyter.models.fetch import NeedsDownload, fetch, locate
 from las_jupyter.models.named import NAMED_MODELS
 from las_jupyter.models.reference import parse
@@ -26,12 +25,12 @@ from las_jupyter.policy.load import SITE_FILE
 from las_jupyter.resources import machine
 from las_jupyter.runtime.manager import Manager as RuntimeManager
 from las_jupyter.settings.load import LoadedSettings, load_settings
-from las_jupyter.settings.project import trust_project
 from las_jupyter.stack.doctor import doctor
 from las_jupyter.stack.images import with_image
 from las_jupyter.stack.rooms import Manager, ModuleRow, OnBytes, SettingRow
 from las_jupyter.stack.strangers import Stranger, find_stranger
 from las_jupyter.stack.survey import survey
+from las_jupyter.stack.trusting import TrustedFile, give_trust, take_trust, trusted_files
 from las_jupyter.stack.ways import container_engine, ways
 from las_jupyter.state.paths import StatePaths, default_paths
 
@@ -102,7 +101,13 @@ class House:
         return [*(each.text for each in load_settings().ignored), *site]
 
     def trust(self, path: str) -> str:
-        return trust_project(path) if path.endswith(".toml") else trust(path)
+        return give_trust(path)
+
+    def revoke(self, path: str) -> str:
+        return take_trust(path)
+
+    def trusted(self) -> tuple[TrustedFile, ...]:
+        return trusted_files()
 
     def doctor(self) -> Any:
         return doctor()

@@ -9,6 +9,7 @@ from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import Comparison, StartPlan, StartRequest
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.stack.strangers import Stranger
+from las_jupyter.stack.trusting import TrustedFile
 
 OnChange = Callable[[Snapshot], None]
 OnBytes = Callable[[str, int, int | None], None]
@@ -133,6 +134,12 @@ class Rooms(Protocol):
 
     def trust(self, path: str) -> str:
         """Pin a manifest or a project's settings; the sentence that says what was done."""
+
+    def revoke(self, path: str) -> str:
+        """Take that back; the sentence that says so. Raises ``BadRequest`` when it was not pinned."""
+
+    def trusted(self) -> tuple[TrustedFile, ...]:
+        """Everything that is pinned."""
 
     def doctor(self) -> Any:
         """The findings of the doctor, a table."""

@@ -18,7 +18,7 @@ from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.core.request import Comparison, StartPlan
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.display.comparison import ReadableComparison
-from las_jupyter.display.lists import events_table, health_table, modules_table, settings_table
+from las_jupyter.display.lists import events_table, health_table, modules_table, settings_table, trusted_table
 from las_jupyter.display.plans import ReadablePlan
 from las_jupyter.display.progress import Progress, progress_here
 from las_jupyter.display.status import status_table
@@ -33,6 +33,7 @@ from las_jupyter.stack.removing import remove_instance
 from las_jupyter.stack.requests import StartOptions, Word, how_to_set, start_request
 from las_jupyter.stack.rooms import ModuleRow, Rooms, SettingRow
 from las_jupyter.stack.starting import bring_up
+from las_jupyter.stack.trusting import TrustedFile
 from las_jupyter.stack.waiting import interruptible, telling, wait_ready
 
 Reporter = Callable[[], Progress]
@@ -255,13 +256,22 @@ class Stack:
         """What can be started here."""
         return modules_table(self.rooms.modules(), notes=tuple(self.rooms.broken_manifests()))
 
-    def trust(self, path: Word) -> Text:
+    def trust(self, path: Word | None = None, *, revoke: bool = False) -> Text | Table[TrustedFile]:
         """
         Allow a manifest to run natively, or a project's ``las.toml`` to choose programs and folders.
 
-        It holds as long as the content stays the same.
+        It holds as long as the content stays the same. ``revoke`` takes it back; without a path it is told what is
+        trusted. Raises ``InvalidManifest``, ``InvalidSettings``, and ``BadRequest`` when there is nothing to take back.
         """
-        return Text(self.rooms.trust(str(path)))
+        if path is not None:
+            return Text(self.rooms.revoke(str(path)) if revoke else self.rooms.trust(str(path)))
+        if revoke:
+            raise BadRequest(
+                "Whose trust is taken back was not said.",
+                cause="revoke goes with a file",
+                remedy="%las trust lists them",
+            )
+        return trusted_table(self.rooms.trusted())
 
     def config(self, key: str | None = None) -> Table[SettingRow]:
         """Every setting with its value and where it came from; only those whose name begins with ``key``."""
