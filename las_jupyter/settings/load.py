@@ -7,6 +7,7 @@ Argument > environment (``LAS_JUPYTER_RUNTIME__DEFAULT_MODE``) > project file > 
 from __future__ import annotations
 
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
 from las_jupyter.settings.files import Layer, own_layers
+from las_jupyter.settings.freshness import fingerprint
 from las_jupyter.settings.project import Ignored, find_project
 
 if TYPE_CHECKING:
@@ -68,15 +70,34 @@ def load_settings(start_dir: str | Path | None = None, **overrides: Any) -> Load
     """
     The settings in force for somebody who works in ``start_dir`` (the current folder).
 
-    ``overrides`` are groups, as ``runtime={"native_enabled": False}``. Raises ``InvalidSettings``
-    naming every bad field.
+    ``overrides`` are groups, as ``runtime={"native_enabled": False}``. Read once for each change of what they are read
+    from. Raises ``InvalidSettings`` naming every bad field.
     """
+    start = os.path.realpath(start_dir or Path.cwd())
+    now = None if overrides else fingerprint(start, _PREFIX)
+    with _remembering:
+        if now is not None and now.parts in _remembered:
+            return _remembered[now.parts]
+    loaded = _load(Path(start), overrides)
+    if now is not None and now.settled:
+        with _remembering:
+            _remembered.clear()
+            _remembered[now.parts] = loaded
+    return loaded
+
+
+_remembered: dict[tuple[Any, ...], LoadedSettings] = {}
+"""The last ones, by their fingerprint. One is enough: whoever changes folders in a kernel stays there for a while."""
+_remembering = threading.Lock()
+
+
+def _load(start: Path, overrides: dict[str, Any]) -> LoadedSettings:
     from pydantic import ValidationError
 
     model = _model()
     layers = [Layer("argument", overrides)] if overrides else []
     layers.append(Layer("environment", _environment()))
-    project = find_project(Path(start_dir or Path.cwd()).resolve())
+    project = find_project(start)
     layers += [*([project.layer] if project.layer else []), *own_layers()]
     merged: dict[str, Any] = {}
     for layer in reversed(layers):

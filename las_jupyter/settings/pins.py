@@ -16,6 +16,7 @@ from typing import NamedTuple
 from las_jupyter.settings.own import check_own, user_file
 from las_jupyter.state.files import make_folders, read_bytes, write_atomic
 
+PINS = "trusted.json"
 _SHOWN = 8
 
 
@@ -33,7 +34,7 @@ def content_hash(data: bytes) -> str:
 
 def pins_file() -> Path:
     """Where the pins are kept."""
-    return user_file().with_name("trusted.json")
+    return user_file().with_name(PINS)
 
 
 def pins() -> dict[str, Pin]:

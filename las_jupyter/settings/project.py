@@ -20,7 +20,8 @@ from las_jupyter.settings.pins import changes, content_hash, pin, pins
 from las_jupyter.settings.powers import without_power
 from las_jupyter.state.custody import Fault, fault_of
 
-_NAMES = ("las.toml", "pyproject.toml")
+NAMES = ("las.toml", "pyproject.toml")
+"""The files that a project may say it in, the first of a folder counts."""
 _SHOWN = 4
 
 
@@ -52,7 +53,7 @@ def find_project(start: Path) -> Project:
     """The file nearest above ``start``; one of somebody else ends the search too. Raises ``InvalidSettings``."""
     own = user_file()
     for folder in (start, *start.parents):
-        for path in (folder / name for name in _NAMES):
+        for path in (folder / name for name in NAMES):
             found = _project(path) if _is_file(path) and path != own else None
             if found is not None:
                 return found
