@@ -140,7 +140,7 @@ def test_no_plan_of_a_container_does_where_an_engine_is(
 ) -> None:
     monkeypatch.setenv("LAS_JUPYTER_RUNTIME__DOCKER_ENABLED", "true")
     monkeypatch.setattr(survey, "_container_backend", lambda name: Backend(name, Mode.CONTAINER))
-    monkeypatch.setattr(house, "with_image", lambda plan: plan)
+    monkeypatch.setattr(house, "with_image", lambda plan, _folder: plan)
 
     path = tmp_path / "config" / "las_jupyter" / "manifests" / f"{name}.yaml"
     code = main(["plan", str(path), "--name", "other", *more])

@@ -62,7 +62,6 @@ WRONG = [
     (["logs", "nosuch"], "las-jupyter start llama.cpp"),
     (["rm"], "las-jupyter rm chat"),
     (["rm", "nosuch", "--data"], "las-jupyter start llama.cpp"),
-    (["trust"], "las-jupyter trust mine/manifest.yaml"),
     (["trust", "nosuch.yaml"], "check the path"),
     (["attach", "redis"], "talk to it"),
     (["attach", "http-echo", "--api-key-env", "NO_SUCH_VARIABLE"], "export NO_SUCH_VARIABLE"),
