@@ -37,8 +37,9 @@ class Ignored(NamedTuple):
         """The sentence."""
         shown = [word(key) for key in self.keys[:_SHOWN]]
         more = [f"{len(self.keys) - _SHOWN} more"] if len(self.keys) > _SHOWN else []
-        what = f"{' and '.join([*shown, *more])} of {self.file}" if shown else f"all of {self.file}"
-        return f"{what} is ignored: {self.why} → {self.remedy}"
+        *first, last = [*shown, *more] or ["all"]
+        what = f"{', '.join(first)} and {last}" if first else last
+        return f"{what} of {self.file} {'are' if first else 'is'} ignored: {self.why} → {self.remedy}"
 
 
 class Project(NamedTuple):
