@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_house import NOW, small_stack
@@ -218,6 +219,15 @@ def test_a_script_gets_notes_and_no_moving_line():
     progress.note("Reusing chat.")
 
     assert stream.getvalue() == "Reusing chat.\n"
+
+
+@pytest.mark.parametrize("progress", [LineProgress, TerminalProgress])
+def test_a_note_advises_a_terminal_what_is_typed_there(progress):
+    stream = io.StringIO()
+
+    progress(stream).note("Warning: redis already listens: %las attach redis uses it")
+
+    assert stream.getvalue().endswith("already listens: las-jupyter attach redis uses it\n")
 
 
 def test_a_worker_thread_is_told_nothing_and_keeps_the_notes():
