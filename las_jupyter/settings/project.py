@@ -141,5 +141,6 @@ def trust_project(path: str | Path) -> str:
         raise InvalidSettings(f"{file} says nothing to us.", cause="it has no table [tool.las]", remedy="%las config")
     pinned = pin(file, _written(values))
     _, powerful = without_power(values)
-    what = f"{', '.join(powerful)} of {file} count" if powerful else f"what {file} says counts"
+    count = "count" if len(powerful) > 1 else "counts"
+    what = f"{', '.join(powerful)} of {file} {count}" if powerful else f"what {file} says counts"
     return f"{what} as long as its settings stay as they are ({pinned[:19]}…)."

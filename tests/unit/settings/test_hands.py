@@ -201,6 +201,15 @@ def test_a_file_of_which_nothing_counts_is_no_source_of_settings(project: Path) 
     }
 
 
+@pytest.mark.parametrize(
+    ("more", "count"), [("", " counts as long as"), ('[models]\ncache_dir = "/m"\n', " count as long as")]
+)
+def test_what_counts_once_it_is_trusted_is_a_right_sentence(project: Path, more: str, count: str) -> None:
+    (project / "las.toml").write_text(f'[runtime]\nlog_dir = "/l"\n{more}')
+
+    assert f"of {project / 'las.toml'}{count}" in str(las.trust("las.toml"))
+
+
 def test_trusting_a_file_that_says_nothing_to_us_is_a_sentence(project: Path) -> None:
     (project / "pyproject.toml").write_text("[project]\n")
     for name in ("pyproject.toml", "las.toml", "../no.toml"):
