@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from las_jupyter.core.advice import Say, word
-from las_jupyter.core.launch import Decision
+from las_jupyter.core.launch import Decision, Mount
 from las_jupyter.core.quantities import format_size
 from las_jupyter.core.request import StartPlan
 from las_jupyter.core.secrecy import FROM_ENV, hide_in, hide_values, hide_words
-from las_jupyter.core.states import Mode
+from las_jupyter.core.states import Mode, Trust
 from las_jupyter.display import html
 from las_jupyter.display.words import one_line, plain
 
@@ -57,6 +57,8 @@ def other_mode(plan: StartPlan) -> str:
     mode = plan.spec.mode
     if any(each.subject == "mode" and each.passed_over for each in plan.decisions):
         return ""
+    if mode is Mode.CONTAINER and plan.spec.manifest and plan.spec.manifest.trust is Trust.UNTRUSTED:
+        return ""
     model = f" --model {word(plan.request.model)}" if plan.request.model else ""
     return f"{_OTHER_MODE[mode]} Side by side: %las plan {word(plan.request.module)}{model} --compare"
 
@@ -72,6 +74,7 @@ def _facts(plan: StartPlan) -> list[tuple[str, str]]:
         ("command", shlex.join(hide_words(spec.argv))),
         ("image", spec.container.image if spec.container else ""),
         ("model", spec.model or ""),
+        ("sees", ", ".join(map(_mount, spec.mounts)) if spec.container else ""),
         ("ports", ports),
         ("env", " ".join(f"{name}={value}" for name, value in hide_values(spec.env).items())),
         ("secrets", ", ".join(secret.name.removeprefix(FROM_ENV) for secret in spec.secrets)),
@@ -80,6 +83,10 @@ def _facts(plan: StartPlan) -> list[tuple[str, str]]:
         ("lifetime", spec.lifetime.value),
     ]
     return [(name, hide_in(one_line(value))) for name, value in facts if value]
+
+
+def _mount(mount: Mount) -> str:
+    return f"{mount.source} as {mount.target}, {'to write' if mount.writable else 'to read'}"
 
 
 def plan_html(plan: StartPlan) -> str:

@@ -50,5 +50,5 @@ def _reason(here: str | None, unknown: str, *, pull: str) -> str:
     if unknown:
         return f"whether it is here cannot be told: {unknown}"
     if here is None:
-        return "it is not here yet, will be pulled" if pull != "never" else "it is not here, and is not to be pulled"
+        return "it is not here yet and will be pulled" if pull != "never" else "it is not here, and is not to be pulled"
     return f"it is here as {here}" + (", and is pulled again at every start" if pull == "always" else "")

@@ -48,7 +48,7 @@ def offer_other(request: StartRequest, world: World, ports: tuple[Port, ...]) ->
         return ()
     usual, name = manifest.ports[0].default, manifest.name
     return (
-        f"{'an' if name[0] in 'aeiou' else 'a'} {name} server already listens on 127.0.0.1:{usual:d} "
+        f"{name} already listens on 127.0.0.1:{usual:d} "
         f"({world.ports[usual]}), not started by las: %las attach {word(request.module)} uses it; this start is "
         f"another one, on port {ports[0].host:d}",
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import NotTrusted, PlanRefused
 from las_jupyter.core.launch import Decision, LaunchSpec, Provenance
-from las_jupyter.core.states import Trust
+from las_jupyter.core.states import Mode, Trust
 
 if TYPE_CHECKING:
     from las_jupyter.manifests.catalog import Entry
@@ -25,10 +25,11 @@ _PIN_SHOWN = len("sha256:") + 12
 def check_trust(entry: Entry) -> None:
     """Raise ``NotTrusted`` for a manifest that may not run natively."""
     if not entry.trusted:
+        walled = ", or use --mode container" if entry.manifest.missing(Mode.CONTAINER) is None else ""
         raise NotTrusted(
             f"{entry.manifest.name} from {entry.path} may not run natively.",
             cause=entry.standing,
-            remedy=entry.how_to_trust,
+            remedy=f"{entry.how_to_trust}{walled}",
         )
 
 

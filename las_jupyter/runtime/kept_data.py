@@ -70,6 +70,14 @@ def _note(paths: StatePaths, name: str) -> str:
     return os.path.join(os.path.dirname(paths.data(name)), ".made", name)
 
 
+def check_ours(paths: StatePaths, name: str) -> None:
+    """Raise ``LasError`` with the reason where there is data that may not be deleted from here."""
+    why = _why_not_ours(paths, name) if exists(paths, name) else None
+    if why is not None:
+        remedy = f"look at it, then rm -r {word(paths.data(name))}"
+        raise LasError(f"The data of {name} was not deleted.", cause=why, remedy=remedy)
+
+
 def delete(paths: StatePaths, name: str) -> None:
     """
     Delete the data, then the secrets kept with it. A link is never followed.
@@ -77,11 +85,7 @@ def delete(paths: StatePaths, name: str) -> None:
     Raises ``LasError`` saying why it may not be deleted, or naming what could not be; the secrets stay then.
     """
     folder = paths.data(name)
-    why = _why_not_ours(paths, name) if exists(paths, name) else None
-    if why is not None:
-        raise LasError(
-            f"The data of {name} was not deleted.", cause=why, remedy=f"look at it, then rm -r {word(folder)}"
-        )
+    check_ours(paths, name)
     try:
         if exists(paths, name):
             shutil.rmtree(folder)

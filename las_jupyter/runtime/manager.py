@@ -487,9 +487,12 @@ class Manager:
 
         Returns the paths of what stays because it is not ours: a person may keep files anywhere.
 
-        Raises ``InstanceConflict`` while it runs, ``NoSuchInstance`` when there is nothing of that name.
+        Raises ``InstanceConflict`` while it runs, ``NoSuchInstance`` when there is nothing of that name, and
+        ``LasError`` where its data may not be deleted: then nothing is.
         """
         stays: tuple[str, ...] = ()
+        if data:
+            kept_data.check_ours(self.paths, name)
         if self._known(name) or not (data and kept_data.exists(self.paths, name)):
             stays = self._forget(name)
         if data:
@@ -499,6 +502,10 @@ class Manager:
     def data_folder(self, name: str) -> str | None:
         """Where the data of ``name`` is; None where it has none."""
         return self.paths.data(name) if kept_data.exists(self.paths, name) else None
+
+    def check_data(self, name: str) -> None:
+        """Raise ``LasError`` with the reason where ``remove`` would not delete the data of ``name``."""
+        kept_data.check_ours(self.paths, name)
 
     def _forget(self, name: str) -> tuple[str, ...]:
         starting, ending = Lock(self.paths.start_lock(name)), Lock(self.paths.lock(name))

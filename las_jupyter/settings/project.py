@@ -38,8 +38,9 @@ class Ignored(NamedTuple):
         """The sentence."""
         shown = [word(key) for key in self.keys[:_SHOWN]]
         more = [f"{len(self.keys) - _SHOWN} more"] if len(self.keys) > _SHOWN else []
-        what = f"{' and '.join([*shown, *more])} of {self.file}" if shown else f"all of {self.file}"
-        return f"{what} is ignored: {self.why} → {self.remedy}"
+        *first, last = [*shown, *more] or ["all"]
+        what = f"{', '.join(first)} and {last}" if first else last
+        return f"{what} of {self.file} {'are' if first else 'is'} ignored: {self.why} → {self.remedy}"
 
 
 class Project(NamedTuple):
@@ -147,5 +148,6 @@ def trust_project(path: str | Path) -> str:
         raise InvalidSettings(f"{file} says nothing to us.", cause="it has no table [tool.las]", remedy="%las config")
     pinned = pin(file, _written(values))
     _, powerful = without_power(values)
-    what = f"{', '.join(powerful)} of {file} count" if powerful else f"what {file} says counts"
+    count = "count" if len(powerful) > 1 else "counts"
+    what = f"{', '.join(powerful)} of {file} {count}" if powerful else f"what {file} says counts"
     return f"{what} as long as its settings stay as they are ({pinned[:19]}…)."

@@ -21,8 +21,13 @@ def read_body(command: Command, body: str) -> Command:
     """``command`` with the options of ``body`` added. Raises ``BadRequest`` naming line and column."""
     verb = command.verb
     if verb is None or verb.name not in ("start", "plan"):
-        name = verb.name if verb else "las"
-        raise BadRequest(f"%%las {name} takes no cell body.", remedy=f"write it on one line: %las {name}")
+        if verb is None:
+            raise BadRequest(
+                "%%las has no verb on its first line.",
+                cause="the lines below it are options as TOML, not verbs",
+                remedy="begin with %%las start MODULE, and below it one option a line; other verbs as %las VERB",
+            )
+        raise BadRequest(f"%%las {verb.name} takes no cell body.", remedy=f"write it on one line: %las {verb.name}")
     values = _values(verb, _tables(body), body)
     return command._replace(values={**values, **command.values})
 

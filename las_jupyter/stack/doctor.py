@@ -65,7 +65,7 @@ def _python() -> Iterator[Finding]:
 
 def _settings() -> Iterator[Finding]:
     settings = load_settings()
-    sources = sorted({line.source for line in settings.explain()} - {"default"})
+    sources = sorted({line.source for line in settings.explain() if not line.source.startswith("default")})
     yield Finding("settings", True, "from " + (", ".join(sources) or "the defaults only"))
     for each in settings.ignored:
         yield Finding("settings", False, each.text.partition(" → ")[0], each.remedy)

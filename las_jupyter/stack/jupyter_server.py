@@ -22,6 +22,9 @@ _PACKAGE_AT_MOST = 2**20  # bytes of a package.json, which has a few thousand
 _EXTENSIONS = {"anywidget": "anywidget", "@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets"}
 """Scripts that the server must have, and the packages that bring them."""
 
+_AHEAD = {"jupyterlab_widgets": 2}
+"""By how much a script's first number is above its package's: jupyterlab_widgets 3 brings script 5, and 1 brought 3."""
+
 
 class Server(NamedTuple):
     """The server: the words it was started with, and the folder of its environment."""
@@ -64,7 +67,7 @@ def look_at_server(server: Server, folders: list[Path], installed: dict[str, str
         if there is None:
             says = f"the Jupyter server of {server.prefix} has no script of {package}: the panel stays empty"
             yield Finding(subject, False, says, cure)
-        elif here and _major(here, there) != _major(there, here):
+        elif here and _major(here, there, _AHEAD.get(package, 0)) != _major(there, here):
             says = f"version {there} in the server and {here} here do not understand each other"
             yield Finding(subject, False, says, f"{cure}=={word(here)}")
         else:
@@ -90,11 +93,13 @@ def _version(folders: list[Path], extension: str) -> str | None:
     return None
 
 
-def _major(version: str, other: str) -> str:
+def _major(version: str, other: str, ahead: int = 0) -> str:
     """What must be equal: of a version below 1 the second number as well. Unknown is equal to anything."""
     if "unknown" in (version, other):
         return ""
     numbers = version.split(".")
+    if ahead and numbers[0].isdecimal():
+        return str(int(numbers[0]) + ahead)
     return ".".join(numbers[: 2 if numbers[0] == "0" else 1])
 
 

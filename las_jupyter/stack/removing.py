@@ -27,6 +27,7 @@ def remove_instance(manager: Manager, name: str, look: Callable[[], object], *, 
             raise
         known = False
     if data and folder and not yes:
+        manager.check_data(name)
         raise BadRequest(
             f"The data of {name} would be gone for good.",
             cause=f"{format_size(size(folder))} in {folder}",

@@ -142,7 +142,7 @@ def test_a_plan_offers_to_use_the_one_that_runs(usual, echo):
 
     (offer,) = [text for text in plan.warnings if "already listens" in text]
     assert offer == (
-        f"a http-echo server already listens on 127.0.0.1:{echo[1]} ({_name(echo[0].pid)} (pid {echo[0].pid})), "
+        f"http-echo already listens on 127.0.0.1:{echo[1]} ({_name(echo[0].pid)} (pid {echo[0].pid})), "
         f"not started by las: %las attach {usual} uses it; this start is another one, "
         f"on port {plan.spec.ports[0].host}"
     )

@@ -117,7 +117,7 @@ def test_data_that_was_moved_elsewhere_by_a_link_is_not_followed(database, tmp_p
         las.remove("db", data=True, yes=True)
 
     assert (elsewhere / "password").exists()
-    assert state("keys", "db.json").exists(), "what is still there can still be opened"
+    assert las.get("db").state == "stopped", "what is still there is still known, and can be opened"
     assert str(elsewhere) in (caught.value.cause or "")
 
 
@@ -131,6 +131,17 @@ def test_a_folder_that_was_there_before_is_used_and_never_deleted(database):
 
     assert "was not made by las_jupyter" in (caught.value.cause or "")
     assert (state("data", "db") / "thesis.tex").read_text() == "years of work"
+
+
+def test_nobody_is_asked_for_a_yes_that_changes_nothing(database):
+    state("data", "db").mkdir(parents=True)
+    (state("data", "db") / "thesis.tex").write_text("years of work")
+    las.start(database).stop()
+
+    with pytest.raises(LasError, match="The data of db was not deleted"):
+        las.remove("db", data=True)
+
+    assert las.get("db").logs(), "nor is anything forgotten by the half"
 
 
 def test_another_folder_in_the_place_of_its_data_is_not_deleted(database, tmp_path):

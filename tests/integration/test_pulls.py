@@ -135,7 +135,7 @@ def test_a_plan_says_whether_the_image_is_here_and_which_one_it_is(registry: Reg
     compared = start.stack.plan(str(start.manifest), compare=True)
 
     moves = "; its tag moves: it names no version, and may mean another image tomorrow"
-    assert (before.image, reason(before)) == (None, f"it is not here yet, will be pulled{moves}")
+    assert (before.image, reason(before)) == (None, f"it is not here yet and will be pulled{moves}")
     assert (after.image, reason(after)) == (registry.exact, f"it is here as {registry.exact}{moves}")
     assert before.spec.fingerprint == after.spec.fingerprint
     assert registry.exact in repr(compared).replace("\n", "").replace(" ", "")

@@ -3,12 +3,13 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_house import NOW, small_stack
 
 from las_jupyter.core.errors import PlanRefused
-from las_jupyter.core.launch import Limits
+from las_jupyter.core.launch import ContainerSpec, Limits, Mount
 from las_jupyter.core.snapshot import EventRecord, ExitRecord, Health, Leftover, Snapshot
 from las_jupyter.core.states import HealthState, Mode, ProcessState
 from las_jupyter.display.data import as_data
@@ -220,6 +221,15 @@ def test_a_script_gets_notes_and_no_moving_line():
     assert stream.getvalue() == "Reusing chat.\n"
 
 
+@pytest.mark.parametrize("progress", [LineProgress, TerminalProgress])
+def test_a_note_advises_a_terminal_what_is_typed_there(progress):
+    stream = io.StringIO()
+
+    progress(stream).note("Warning: redis already listens: %las attach redis uses it")
+
+    assert stream.getvalue().endswith("already listens: las-jupyter attach redis uses it\n")
+
+
 def test_a_worker_thread_is_told_nothing_and_keeps_the_notes():
     quiet = Quiet()
     quiet.note("Reusing chat.")
@@ -261,3 +271,13 @@ def test_what_happened_and_what_is_set_read_as_words():
     assert "became ready" in repr(events_table(events))
     assert "256.0 MiB" in repr(settings_table(settings))
     assert "not set" in repr(settings_table(settings))
+
+
+def test_a_plan_says_what_a_container_sees_of_this_machine():
+    stack, _, _ = small_stack()
+    plan = stack.plan("web")
+    mounts = (Mount("/data", "/in"), Mount("/out", "/out", writable=True))
+    boxed = plan._replace(spec=plan.spec._replace(container=ContainerSpec("i"), mounts=mounts))
+
+    assert "sees       /data as /in, to read, /out as /out, to write" in repr(boxed)
+    assert "sees" not in repr(plan._replace(spec=plan.spec._replace(container=None, mounts=mounts)))

@@ -27,7 +27,7 @@ def test_an_image_that_is_here_is_told_by_its_digest_also_to_the_instance():
 
 
 def test_an_image_that_is_not_here_will_be_pulled():
-    assert tell_image(a_plan(), None).decisions[-1].reason == "it is not here yet, will be pulled"
+    assert tell_image(a_plan(), None).decisions[-1].reason == "it is not here yet and will be pulled"
 
 
 def test_an_engine_that_does_not_answer_is_no_sign_of_an_image_that_is_not_here():

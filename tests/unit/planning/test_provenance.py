@@ -12,7 +12,7 @@ from las_jupyter.core.launch import Decision, LaunchSpec, Provenance
 from las_jupyter.core.request import StartPlan, StartRequest
 from las_jupyter.core.states import Mode, Trust
 from las_jupyter.core.wire import from_json, to_json
-from las_jupyter.display.plans import plan_html, plan_text
+from las_jupyter.display.plans import other_mode, plan_html, plan_text
 from las_jupyter.manifests.catalog import Entry
 from las_jupyter.planning.plan import decide
 from las_jupyter.planning.provenance import what_it_would_find, what_it_would_take
@@ -65,6 +65,12 @@ def test_it_goes_with_the_launch_spec_and_back() -> None:
 
     assert spec.manifest == Provenance(Trust.UNTRUSTED, str(PATH), "sha256:" + "ab" * 32, THEIRS.standing)
     assert from_json(LaunchSpec, to_json(spec)) == spec
+
+
+def test_a_plan_offers_no_native_mode_to_whom_nobody_trusts() -> None:
+    """Decisions are left out: what passed native over before says so already."""
+    assert other_mode(planned(THEIRS)._replace(decisions=())) == ""
+    assert other_mode(planned(TRUSTED)._replace(decisions=())).startswith("Natively instead")
 
 
 def test_a_server_is_the_same_whoever_described_it() -> None:

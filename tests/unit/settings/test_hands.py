@@ -182,6 +182,34 @@ def test_a_start_the_settings_and_the_doctor_tell_what_is_ignored(project: Path)
     assert finding.cure == f"%las trust {project / 'las.toml'}"
 
 
+def test_what_is_ignored_is_one_sentence_however_much_it_is(project: Path) -> None:
+    (project / "las.toml").write_text('policy_file = "p"\n[runtime]\nlog_dir = "/l"\n[models]\ncache_dir = "/m"\n')
+    (told,) = [warning for warning in las.plan("http-echo").warnings if "ignored" in warning]
+
+    keys, _, rest = told.partition(f" of {project / 'las.toml'} are ignored")
+    assert rest and sorted(keys.replace(" and ", ", ").split(", ")) == [
+        "models.cache_dir", "policy_file", "runtime.log_dir"
+    ]  # fmt: skip
+    assert keys.count(" and ") == 1
+
+
+def test_a_file_of_which_nothing_counts_is_no_source_of_settings(project: Path) -> None:
+    (project / "las.toml").write_text('[runtime]\nlog_dir = "/l"\n')
+
+    assert {each.says for each in las.doctor() if each.subject == "settings" and each.good} == {
+        "from the defaults only"
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "count"), [("", " counts as long as"), ('[models]\ncache_dir = "/m"\n', " count as long as")]
+)
+def test_what_counts_once_it_is_trusted_is_a_right_sentence(project: Path, more: str, count: str) -> None:
+    (project / "las.toml").write_text(f'[runtime]\nlog_dir = "/l"\n{more}')
+
+    assert f"of {project / 'las.toml'}{count}" in str(las.trust("las.toml"))
+
+
 def test_trusting_a_file_that_says_nothing_to_us_is_a_sentence(project: Path) -> None:
     (project / "pyproject.toml").write_text("[project]\n")
     for name in ("pyproject.toml", "las.toml", "../no.toml"):

@@ -67,3 +67,10 @@ def test_waiting_can_be_turned_off_in_the_cell():
 def test_other_verbs_take_no_cell():
     with pytest.raises(BadRequest, match="takes no cell body"):
         read("status", "x = 1")
+
+
+def test_a_cell_without_a_verb_is_told_where_the_verb_stands():
+    with pytest.raises(BadRequest, match="has no verb on its first line") as caught:
+        read("", "start http-echo")
+
+    assert "%%las start MODULE" in (caught.value.remedy or "")

@@ -23,11 +23,14 @@ def a_server(root: Path, *words: str, **extensions: str) -> Path:
     return root
 
 
-def looked(root: Path, here: str = "0.9.18") -> dict[str, Finding]:
+def looked(root: Path, here: str = "0.9.18", widgets: str = "3.0.17") -> dict[str, Finding]:
     server = find_server(42, root / "proc")
     assert server is not None
     folders = [each for each in data_folders(server, root) if root in each.parents]
-    return {each.subject: each for each in look_at_server(server, folders, {"anywidget": here})}
+    return {
+        each.subject: each
+        for each in look_at_server(server, folders, {"anywidget": here, "jupyterlab_widgets": widgets})
+    }
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,15 @@ def test_a_script_of_another_generation_is_wrong(tmp_path):
     found = looked(a_server(tmp_path, f"{tmp_path}/env/bin/jupyter-lab", anywidget="0.6.0"))["anywidget in the server"]
 
     assert found.good is False and "anywidget==0.9.18" in found.cure
+
+
+@pytest.mark.parametrize(
+    ("script", "package", "good"), [("5.0.16", "3.0.17", True), ("3.1.11", "1.1.11", True), ("3.1.11", "3.0.17", False)]
+)
+def test_the_script_of_the_widgets_is_counted_two_above_its_package(tmp_path, script, package, good):
+    root = a_server(tmp_path, f"{tmp_path}/env/bin/jupyter-lab", manager=script)
+
+    assert looked(root, widgets=package)["jupyterlab_widgets in the server"].good is good
 
 
 def test_las_jupyter_in_the_server_is_seen(tmp_path):
