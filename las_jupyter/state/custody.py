@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from las_jupyter.core.advice import word
+from las_jupyter.state.files import plain, read_open
 
 _ROOT = 0
 _LINKS_AT_MOST = 40
@@ -118,6 +119,31 @@ def fault_of(path: str, *, follow: bool = True) -> Fault | None:
     return judge(steps, _me(steps))
 
 
+def read_judged(path: str, most: int) -> tuple[bytes, Fault | None]:
+    """
+    What the file ``path`` holds, and what keeps it from deciding for us.
+
+    The file that was opened is judged with the way to it, so that nobody can have one judged and another read by
+    exchanging them meanwhile. Raises ``OSError``.
+    """
+    fd = plain(path)
+    try:
+        return read_open(fd, path, most), _fault_of_open(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _fault_of_open(fd: int, path: str) -> Fault | None:
+    try:
+        steps = steps_to(path)
+    except OSError as error:
+        return Fault(path, f"it was exchanged while it was read: {error.strerror}", f"ls -ld {word(path)}")
+    found = os.fstat(fd)
+    listed = bool(found.st_mode & stat.S_IWGRP) and _has_list(fd)
+    steps = (*steps, Step(path, found.st_uid, found.st_gid, found.st_mode, listed))
+    return judge(steps, _me(steps))
+
+
 def judge_for_root(path: str) -> Fault | None:
     """What keeps ``path`` from being root's alone: a rule of a site binds its writers as well."""
     try:
@@ -190,7 +216,7 @@ def _look(path: str) -> Step:
     return Step(path, found.st_uid, found.st_gid, found.st_mode, listed)
 
 
-def _has_list(path: str) -> bool:
+def _has_list(path: str | int) -> bool:
     try:
         return bool(os.getxattr(path, _ACCESS_LIST))
     except (OSError, AttributeError):  # no list, or a system without them
