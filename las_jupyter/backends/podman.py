@@ -310,7 +310,8 @@ def arguments(options: CreateOptions, env_file: str) -> list[str]:
     that follow their option's name are its value whatever they begin with, and the rest stands behind ``--``.
     """
     words = ["--name", options.name, "--pull", "never", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    words += ["--network", network()]
+    # Else it hands on the proxies of our environment, and the password in them, which nobody named.
+    words += ["--network", network(), "--http-proxy=false"]
     words += ["--log-driver", "k8s-file", "--pids-limit", str(options.pids), "--env-file", env_file]
     words += ["--stop-signal", options.stop_signal]
     words += [word for name, value in options.labels.items() for word in ("--label", f"{name}={value}")]
