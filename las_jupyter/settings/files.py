@@ -37,7 +37,14 @@ def own_layers() -> list[Layer]:
     Raises ``InvalidSettings``, also for one that others could have written.
     """
     home = user_file()
-    return [_own_layer(path) for path in (home, home.with_name("config.yaml")) if path.is_file()]
+    return [_own_layer(path) for path in (home, home.with_name("config.yaml")) if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a home that is another's, as su and sudo may leave it
+        raise unreadable(path, error) from error
 
 
 def _own_layer(path: Path) -> Layer:

@@ -39,8 +39,6 @@ def pins_file() -> Path:
 def pins() -> dict[str, Pin]:
     """What is pinned, by path. A damaged file pins nothing. Raises ``InvalidSettings`` when others could write it."""
     place = pins_file()
-    if not place.exists():
-        return {}
     try:
         content = json.loads(read_own(place, LARGEST) or b"{}")
         return {

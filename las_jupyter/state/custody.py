@@ -87,13 +87,16 @@ def _writers(step: Step, hands: Hands) -> str:
 
 
 def _get_rid(step: Step, above: Step | None, hands: Hands) -> str:
-    if hands.uid == _ROOT:
+    if hands.uid == _ROOT and not stat.S_ISDIR(step.mode):
         return f"chown -h {hands.uid} {word(step.path)}"
-    in_ours = above is not None and above.uid == hands.uid and not above.mode & stat.S_ISVTX
+    # Of root: a folder of somebody's, a home perhaps, which is not to be taken away.
+    in_ours = hands.uid != _ROOT and above is not None and above.uid == hands.uid and not above.mode & stat.S_ISVTX
     return f"mv {word(step.path)} {word(step.path + '.theirs')}" if in_ours else f"ls -ld {word(step.path)}"
 
 
 def _close(step: Step, writers: str, hands: Hands) -> str:
+    if not stat.S_ISDIR(step.mode) and not stat.S_ISREG(step.mode):
+        return f"ls -ld {word(step.path)}"  # a device is everybody's, and the system needs it so
     if step.listed and not step.mode & stat.S_IWOTH:
         command = f"setfacl -b {word(step.path)}"
     else:
@@ -160,6 +163,25 @@ def fault_of_folder_for(path: str) -> Fault | None:
     steps = steps_to(folder)
     # What is made there is ours, so that a folder like /tmp will do.
     return judge((*steps, steps[-1]._replace(uid=os.geteuid(), mode=stat.S_IFDIR | 0o700)), _me(steps))
+
+
+def closed_path(search_path: str | None = None) -> str:
+    """
+    The folders of PATH without those in which anybody may have put a program, or may put another folder.
+
+    Nor is one among them that is named from the working folder: who cloned a repository wants none of its programs.
+    Owners are not judged: clusters have software that belongs to the one who installs it.
+    """
+    folders = (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if os.path.isabs(folder) and not _open_to_all(folder))
+
+
+def _open_to_all(folder: str) -> bool:
+    try:
+        steps = steps_to(folder)
+    except OSError:
+        return True
+    return any(step.mode & stat.S_IWOTH and not _guarded(step, last=step is steps[-1]) for step in steps)
 
 
 def steps_to(path: str, *, follow: bool = True) -> tuple[Step, ...]:

@@ -400,3 +400,13 @@ def test_a_manifest_that_others_put_into_our_folder_is_a_problem_and_no_module(o
 
     las.trust(str(manifest))
     assert "theirs" in {entry.manifest.name for entry in load_catalog(load_settings()).entries}
+
+
+def test_a_home_that_we_may_not_look_into_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+
+    with pytest.raises(InvalidSettings, match=f"{user_file()} cannot be read"):
+        load_settings()
