@@ -22,6 +22,7 @@ from docker import errors
 
 from las_jupyter.backends.oci import OWNER, EngineError
 from las_jupyter.core.errors import LaunchFailed
+from las_jupyter.state.custody import closed_path
 
 _CLOSES_ITSELF = (1, 48)  # the API of Docker 28.0
 _NO_TALK = {"com.docker.network.bridge.enable_icc": "false"}
@@ -155,14 +156,17 @@ def _open() -> None:
 def _iptables(what: str, rule: tuple[str, ...]) -> tuple[bool, str]:
     words = ["iptables", "--wait", "--table", "mangle", what, *rule]
     try:
-        done = subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False)
+        done = subprocess.run(
+            words, capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False,
+            env={**os.environ, "PATH": closed_path()},
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return False, str(error)
     return done.returncode == 0, done.stderr.decode(errors="replace").strip()
 
 
 def _may_filter() -> bool:
-    if os.geteuid() != 0 or shutil.which("iptables") is None:
+    if os.geteuid() != 0 or shutil.which("iptables", path=closed_path()) is None:
         return False
     status = Path("/proc/self/status").read_text().splitlines()
     capabilities = next(line.split()[1] for line in status if line.startswith("CapEff:"))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from las_jupyter.core.advice import word
 from las_jupyter.core.backend import StartFiles, Unavailable
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import ContainerSpec, Gpus, LaunchSpec, Mount, Port
@@ -298,6 +299,13 @@ def _checked_mounts(spec: LaunchSpec, files: StartFiles) -> tuple[Mount, ...]:
         if mount.writable and ours:
             make_folders(source)
             _give(source, spec.container.user if spec.container else None)
+        if not ours and os.path.isabs(mount.source) and source != os.path.normpath(mount.source):
+            # A start writes down where each leads to; a link there now was put there since.
+            raise LaunchFailed(
+                f"{spec.name} could not be started.",
+                cause=f"{mount.source}, which it is to see as {mount.target}, leads to {source} now",
+                remedy=f"ls -ld {word(mount.source)}, and start it anew if it is what you mean",
+            )
         if not os.path.exists(source):
             raise LaunchFailed(
                 f"{spec.name} could not be started.",

@@ -33,6 +33,7 @@ from las_jupyter.core.backend import Unavailable
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Gpus
 from las_jupyter.core.quantities import parse_size
+from las_jupyter.state.custody import closed_path
 from las_jupyter.state.files import write_atomic
 
 _PATIENCE = 60.0
@@ -60,7 +61,7 @@ class PodmanEngine:
         try:
             done = subprocess.run(
                 ["podman", *words], capture_output=True, timeout=timeout, cwd=cwd or "/", stdin=subprocess.DEVNULL,
-                check=False,
+                check=False, env=_surroundings(),
             )  # fmt: skip
         except FileNotFoundError as error:
             raise EngineUnreachable("podman is not installed") from error
@@ -73,9 +74,9 @@ class PodmanEngine:
         return done.stdout.decode(errors="replace")
 
     def why_unavailable(self) -> Unavailable | None:
-        if shutil.which("podman") is None:
+        if _which("podman") is None:
             return Unavailable("Podman is not installed", "sudo apt-get install podman")
-        if os.geteuid() != 0 and shutil.which("newuidmap") is None:
+        if os.geteuid() != 0 and _which("newuidmap") is None:
             return Unavailable("rootless Podman lacks the program newuidmap", "sudo apt-get install uidmap")
         try:
             self._run("ps", "--quiet", "--last", "1", timeout=_QUICK)
@@ -139,6 +140,7 @@ class PodmanEngine:
                 stdout=subprocess.DEVNULL,
                 stderr=its,
                 cwd="/",
+                env=_surroundings(),
             )
         except OSError as error:
             os.close(ours)
@@ -224,7 +226,7 @@ class PodmanEngine:
         try:
             done = subprocess.run(
                 ["podman", "exec", "--", container, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, timeout=timeout, cwd="/", check=False,
+                stderr=subprocess.DEVNULL, timeout=timeout, cwd="/", check=False, env=_surroundings(),
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise TimeoutError from error
@@ -233,7 +235,7 @@ class PodmanEngine:
     def tail(self, container: str) -> str:
         done = subprocess.run(
             ["podman", "logs", "--tail", "20", "--", container],
-            capture_output=True, timeout=_PATIENCE, cwd="/", check=False,
+            capture_output=True, timeout=_PATIENCE, cwd="/", check=False, env=_surroundings(),
         )  # fmt: skip
         return (done.stdout + done.stderr).decode(errors="replace")
 
@@ -259,6 +261,15 @@ class PodmanBackend(OciBackend):
     def engine(self, endpoint: str | None = None) -> PodmanEngine:
         """Podman of this user; there is one."""
         return PodmanEngine()
+
+
+def _surroundings() -> dict[str, str]:
+    """Our environment, in which nobody else may have put a podman, nor a program that Podman calls."""
+    return {**os.environ, "PATH": closed_path()}
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, path=closed_path())
 
 
 def _follow(terminal: int, on_progress: OnPull) -> list[str]:
@@ -297,11 +308,11 @@ def network() -> str:
 
     Newer Podman has pasta for whoever is not root. Root without either has the bridge, which others may route to.
     """
-    if shutil.which("slirp4netns") and os.path.exists(_TUN):
+    if _which("slirp4netns") and os.path.exists(_TUN):
         return "slirp4netns"
     if os.geteuid() == 0:
         return "bridge"
-    return "pasta" if shutil.which("pasta") else "slirp4netns"
+    return "pasta" if _which("pasta") else "slirp4netns"
 
 
 def arguments(options: CreateOptions, env_file: str) -> list[str]:
@@ -310,7 +321,8 @@ def arguments(options: CreateOptions, env_file: str) -> list[str]:
     that follow their option's name are its value whatever they begin with, and the rest stands behind ``--``.
     """
     words = ["--name", options.name, "--pull", "never", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    words += ["--network", network()]
+    # Else it hands on the proxies of our environment, and the password in them, which nobody named.
+    words += ["--network", network(), "--http-proxy=false"]
     words += ["--log-driver", "k8s-file", "--pids-limit", str(options.pids), "--env-file", env_file]
     words += ["--stop-signal", options.stop_signal]
     words += [word for name, value in options.labels.items() for word in ("--label", f"{name}={value}")]

@@ -12,7 +12,6 @@ import importlib.util
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from las_jupyter.core.advice import word
+from las_jupyter.state.custody import closed_path
 
 RUNNER = Path(__file__).with_name("llama_server.py")
 """Run by its path, so that it also works in another Python, which does not have this package."""
@@ -112,37 +112,21 @@ def find_engine(
 
 def _places(program: str, path: str | None, python: str | None, search_path: str | None) -> Iterator[_Place]:
     if path:
-        file = shutil.which(_written_out(path), path=_ours(search_path))
+        file = shutil.which(_written_out(path), path=closed_path(search_path))
         absent = f"{path} is not there, or is not executable"
         yield _Place(
             "the configured path", (file,) if file else None, absent, firm=True, version=_beside(file, program)
         )
     if python:
         yield _in_environment(program, _written_out(python), "the configured Python", firm=True)
-    on_path = shutil.which(program, path=_ours(search_path))
+    on_path = shutil.which(program, path=closed_path(search_path))
     found = (on_path,) if on_path else None
     yield _Place(f"{program} on PATH", found, _absent(program, search_path), version=_beside(on_path, program))
     yield _in_environment(program, sys.executable, "this Python environment", firm=False)
 
 
-def _ours(search_path: str | None) -> str:
-    """
-    The folders of PATH without those in which anybody may have put a program.
-
-    Nor is one looked into that is named from the working folder: who cloned a repository wants none of its programs.
-    """
-    return os.pathsep.join(folder for folder in _folders(search_path) if Path(folder).is_absolute() and _closed(folder))
-
-
 def _folders(search_path: str | None) -> list[str]:
     return (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(os.pathsep)
-
-
-def _closed(folder: str) -> bool:
-    try:
-        return not Path(folder).stat().st_mode & stat.S_IWOTH
-    except OSError:
-        return False
 
 
 def _absent(program: str, search_path: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from las_jupyter.core.errors import InvalidPolicy
 from las_jupyter.core.states import Mode
 from las_jupyter.policy.rules import ELSEWHERE, EXPOSE, FEATURES, Conditions, Policy, layered, named_words
 from las_jupyter.settings.yaml_file import LARGEST, Document, Unreadable, parse_yaml
-from las_jupyter.state.custody import Fault, fault_of, judge_for_root
+from las_jupyter.state.custody import Fault, fault_of, judge_for_root, read_judged
 from las_jupyter.state.files import read_plain
 
 if TYPE_CHECKING:
@@ -39,7 +39,14 @@ def policies_here(own: str | Path | None, modules: frozenset[str]) -> tuple[Poli
         site = load_policies(SITE_FILE, modules)
     if own is not None:
         _check(own, fault_of(str(Path(own).expanduser())), "")
-    return layered(site, load_policies(own, modules))
+    return layered(site, load_policies(own, modules, read=_read_own))
+
+
+def _read_own(path: str, most: int) -> bytes:
+    """A user's policies, judged as they were read."""
+    data, fault = read_judged(path, most)
+    _check(path, fault, "")
+    return data
 
 
 def _check(path: str | Path, fault: Fault | None, become: str) -> None:
@@ -53,7 +60,12 @@ def _check(path: str | Path, fault: Fault | None, become: str) -> None:
     )
 
 
-def load_policies(path: str | Path | None, modules: frozenset[str] | None = None) -> tuple[Policy, ...]:
+def load_policies(
+    path: str | Path | None,
+    modules: frozenset[str] | None = None,
+    *,
+    read: Callable[[str, int], bytes] = read_plain,
+) -> tuple[Policy, ...]:
     """
     The policies in ``path``, in its order; none without a path. Raises ``InvalidPolicy``.
 
@@ -62,7 +74,7 @@ def load_policies(path: str | Path | None, modules: frozenset[str] | None = None
     if path is None:
         return ()
     try:
-        data = read_plain(str(Path(path).expanduser()), LARGEST)
+        data = read(str(Path(path).expanduser()), LARGEST)
     except (OSError, ValueError, RuntimeError) as error:
         # A site's rules that cannot be read are not a site without rules.
         raise InvalidPolicy(

@@ -27,7 +27,7 @@ from las_jupyter.core.errors import (
     StopFailed,
     SupervisorUnreachable,
 )  # fmt: skip
-from las_jupyter.core.launch import LaunchSpec, Owner
+from las_jupyter.core.launch import LaunchSpec, Mount, Owner
 from las_jupyter.core.secrecy import FROM_ENV, kept_apart, parts_to_hide, secret_variables
 from las_jupyter.core.snapshot import EventRecord, Snapshot, Usage
 from las_jupyter.core.states import Lifetime, Mode, ProcessState
@@ -191,7 +191,8 @@ class Manager:
     def _write_spec(self, spec: LaunchSpec, secrets: dict[str, str]) -> None:
         try:
             write_atomic(self.paths.secrets(spec.name), json.dumps(secrets).encode())
-            write_value(self.paths.spec(spec.name), spec._replace(log_dir=self.paths.log_dir), sync=True)
+            kept = spec._replace(log_dir=self.paths.log_dir, mounts=_led_to(spec))
+            write_value(self.paths.spec(spec.name), kept, sync=True)
         except OSError as error:
             raise LaunchFailed(
                 f"{spec.name} was not started: its launch spec cannot be written.",
@@ -642,6 +643,17 @@ def _owned_by_us(spec: LaunchSpec) -> LaunchSpec:
     if spec.lifetime is not Lifetime.KERNEL or me is None:
         return spec
     return spec._replace(owner=Owner(me.pid, me.ticks, boot_id(), spec.owner.label if spec.owner else ""))
+
+
+def _led_to(spec: LaunchSpec) -> tuple[Mount, ...]:
+    """
+    Its mounts without links, a fetched model's included: what the first start shows is what every later one does.
+
+    Else a container that may write beside one of them puts a link there, ends, and is shown what that leads to.
+    """
+    if spec.container is None:
+        return spec.mounts
+    return tuple(mount._replace(source=os.path.realpath(os.path.expanduser(mount.source))) for mount in spec.mounts)
 
 
 def _check_ports(spec: LaunchSpec) -> None:

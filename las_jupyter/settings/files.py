@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
-from las_jupyter.settings.own import check_own
+from las_jupyter.settings.own import read_own
 from las_jupyter.settings.own import user_file as user_file
 from las_jupyter.settings.yaml_file import LARGEST, Unreadable, parse_yaml
-from las_jupyter.state.files import read_plain
 
 UPSTREAM_ONLY = frozenset({"server", "logging", "control", "storage", "llm", "i18n"})
 """Sections of LocalAIStack's own config.yaml that mean nothing here, but for the keys in ``_TAKEN_OVER``."""
@@ -38,29 +37,36 @@ def own_layers() -> list[Layer]:
     Raises ``InvalidSettings``, also for one that others could have written.
     """
     home = user_file()
-    return [_own_layer(path) for path in (home, home.with_name("config.yaml")) if path.is_file()]
+    return [_own_layer(path) for path in (home, home.with_name("config.yaml")) if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a home that is another's, as su and sudo may leave it
+        raise unreadable(path, error) from error
 
 
 def _own_layer(path: Path) -> Layer:
-    check_own(path)
-    return Layer(str(path), _upstream(path) if path.suffix == ".yaml" else read_toml(path) or {})
-
-
-def _bytes(path: Path) -> bytes:
     try:
-        return read_plain(str(path), LARGEST)
+        data = read_own(path, LARGEST)
     except OSError as error:
-        remedy = f"chmod u+r {word(path)}" if error.errno == errno.EACCES else f"ls -l {word(path)}"
-        raise InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=remedy) from error
+        raise unreadable(path, error) from error
+    return Layer(str(path), _upstream(path, data) if path.suffix == ".yaml" else parse_toml(path, data) or {})
 
 
-def read_toml(path: Path, mentioning: bytes = b"") -> dict[str, Any] | None:
+def unreadable(path: Path, error: OSError) -> InvalidSettings:
+    """The sentence for a file of settings that cannot be read."""
+    remedy = f"chmod u+r {word(path)}" if error.errno == errno.EACCES else f"ls -l {word(path)}"
+    return InvalidSettings(f"{path} cannot be read.", cause=error.strerror, remedy=remedy)
+
+
+def parse_toml(path: Path, data: bytes, mentioning: bytes = b"") -> dict[str, Any] | None:
     """
-    What the file holds; None where ``mentioning`` stands nowhere in it, and then it may be no TOML at all.
+    What ``data`` of the file says; None where ``mentioning`` stands nowhere in it, and then it may be no TOML at all.
 
     Raises ``InvalidSettings`` naming the line.
     """
-    data = _bytes(path)
     if mentioning not in data:
         return None
     try:
@@ -79,9 +85,9 @@ def table(value: Any, where: str) -> dict[str, Any]:
     raise InvalidSettings(f"{where} holds no settings.", cause="it is not a table of keys and values")
 
 
-def _upstream(path: Path) -> dict[str, Any]:
+def _upstream(path: Path, data: bytes) -> dict[str, Any]:
     try:
-        content = parse_yaml(_bytes(path)).content
+        content = parse_yaml(data).content
     except Unreadable as problem:
         where = f", line {problem.line}," if problem.line else ""
         raise InvalidSettings(

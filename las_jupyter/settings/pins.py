@@ -13,8 +13,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from las_jupyter.settings.own import check_own, user_file
-from las_jupyter.state.files import make_folders, read_bytes, write_atomic
+from las_jupyter.settings.own import check_own, read_own, user_file
+from las_jupyter.state.files import LARGEST, make_folders, write_atomic
 
 PINS = "trusted.json"
 _SHOWN = 8
@@ -40,11 +40,8 @@ def pins_file() -> Path:
 def pins() -> dict[str, Pin]:
     """What is pinned, by path. A damaged file pins nothing. Raises ``InvalidSettings`` when others could write it."""
     place = pins_file()
-    if not place.exists():
-        return {}
-    check_own(place)
     try:
-        content = json.loads(read_bytes(str(place)) or b"{}")
+        content = json.loads(read_own(place, LARGEST) or b"{}")
         return {
             path: Pin(str(row["sha256"]), str(row["text"]))
             for path, row in content.items()

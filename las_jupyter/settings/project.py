@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 from las_jupyter.core.advice import word
 from las_jupyter.core.errors import InvalidSettings
-from las_jupyter.settings.files import Layer, read_toml, table
+from las_jupyter.settings.files import Layer, parse_toml, table, unreadable
 from las_jupyter.settings.own import user_file
 from las_jupyter.settings.pins import changes, content_hash, pin, pins
 from las_jupyter.settings.powers import without_power
-from las_jupyter.state.custody import Fault, fault_of
+from las_jupyter.settings.yaml_file import LARGEST
+from las_jupyter.state.custody import Fault, fault_of, read_judged
+from las_jupyter.state.files import read_plain
 
 NAMES = ("las.toml", "pyproject.toml")
 """The files that a project may say it in, the first of a folder counts."""
@@ -69,25 +71,38 @@ def _is_file(path: Path) -> bool:
 
 
 def _project(path: Path) -> Project | None:
-    fault = fault_of(str(path))
+    try:
+        data, fault = read_judged(str(path), LARGEST)
+    except OSError as error:
+        fault = fault_of(str(path))
+        if fault is None:
+            raise unreadable(path, error) from error
+        return _left_out(path, fault) if path.name == "las.toml" else None
     if fault is not None:
-        return _of_others(path, fault)
-    values = _values(path)
+        return _of_others(path, data, fault)
+    values = _values(path, data)
     return None if values is None else _counting(path, values)
 
 
-def _of_others(path: Path, fault: Fault) -> Project | None:
+def _of_others(path: Path, data: bytes, fault: Fault) -> Project | None:
     """It may say anything and be anything, and is read only to know whether it speaks to us."""
     try:
-        values = _values(path)
+        values = _values(path, data)
     except InvalidSettings:
         values = {} if path.name == "las.toml" else None
     if values is None:
         return None
-    if _unpinned(path, values) is None:
-        return Project(Layer(_source(path), values))
+    return Project(Layer(_source(path), values)) if _unpinned(path, values) is None else _left_out(path, fault)
+
+
+def _left_out(path: Path, fault: Fault) -> Project:
     where = "" if fault.path == str(path) else f"{fault.path}: "
-    return Project(None, (Ignored(_source(path), (), f"{where}{fault.why}", f"%las trust {word(path)}"),))
+    return Project(None, (Ignored(_source(path), (), f"{where}{fault.why}", _how_to_trust(path)),))
+
+
+def _how_to_trust(path: Path) -> str:
+    """Never the command alone: somebody else may have written the file, for whoever copies what stands there."""
+    return f"read the file, then %las trust {word(path)}"
 
 
 def _counting(path: Path, values: dict[str, Any]) -> Project:
@@ -99,7 +114,7 @@ def _counting(path: Path, values: dict[str, Any]) -> Project:
         return Project(Layer(_source(path), values))
     return Project(
         Layer(_source(path), harmless),
-        (Ignored(_source(path), taken_out, lacking, f"%las trust {word(path)}"),),
+        (Ignored(_source(path), taken_out, lacking, _how_to_trust(path)),),
     )
 
 
@@ -116,15 +131,22 @@ def _unpinned(path: Path, values: dict[str, Any]) -> str | None:
 
 def why_unpinned(path: Path) -> str | None:
     """Why ``path`` is not what was trusted, as a clause; None when it is. Raises ``InvalidSettings``."""
-    values = _values(path)
+    values = _read(path)
     return "it says nothing to us any more" if values is None else _unpinned(path, values)
 
 
-def _values(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return _values(path, read_plain(str(path), LARGEST))
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _values(path: Path, data: bytes) -> dict[str, Any] | None:
     """What the file says to us; None when nothing."""
     if path.name != "pyproject.toml":
-        return read_toml(path)
-    content = read_toml(path, mentioning=b"las")
+        return parse_toml(path, data)
+    content = parse_toml(path, data, mentioning=b"las")
     tool = None if content is None else content.get("tool")
     return table(tool["las"], _source(path)) if isinstance(tool, dict) and "las" in tool else None
 
@@ -143,7 +165,7 @@ def trust_project(path: str | Path) -> str:
     file = Path(path).expanduser().resolve()
     if file == user_file().resolve():
         raise InvalidSettings(f"{file} is your own and needs no trust.", remedy="%las config")
-    values = _values(file)
+    values = _read(file)
     if values is None:
         raise InvalidSettings(f"{file} says nothing to us.", cause="it has no table [tool.las]", remedy="%las config")
     pinned = pin(file, _written(values))

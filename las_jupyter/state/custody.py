@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from las_jupyter.core.advice import word
+from las_jupyter.state.files import plain, read_open
 
 _ROOT = 0
 _LINKS_AT_MOST = 40
@@ -86,13 +87,16 @@ def _writers(step: Step, hands: Hands) -> str:
 
 
 def _get_rid(step: Step, above: Step | None, hands: Hands) -> str:
-    if hands.uid == _ROOT:
+    if hands.uid == _ROOT and not stat.S_ISDIR(step.mode):
         return f"chown -h {hands.uid} {word(step.path)}"
-    in_ours = above is not None and above.uid == hands.uid and not above.mode & stat.S_ISVTX
+    # Of root: a folder of somebody's, a home perhaps, which is not to be taken away.
+    in_ours = hands.uid != _ROOT and above is not None and above.uid == hands.uid and not above.mode & stat.S_ISVTX
     return f"mv {word(step.path)} {word(step.path + '.theirs')}" if in_ours else f"ls -ld {word(step.path)}"
 
 
 def _close(step: Step, writers: str, hands: Hands) -> str:
+    if not stat.S_ISDIR(step.mode) and not stat.S_ISREG(step.mode):
+        return f"ls -ld {word(step.path)}"  # a device is everybody's, and the system needs it so
     if step.listed and not step.mode & stat.S_IWOTH:
         command = f"setfacl -b {word(step.path)}"
     else:
@@ -118,6 +122,31 @@ def fault_of(path: str, *, follow: bool = True) -> Fault | None:
     return judge(steps, _me(steps))
 
 
+def read_judged(path: str, most: int) -> tuple[bytes, Fault | None]:
+    """
+    What the file ``path`` holds, and what keeps it from deciding for us.
+
+    The file that was opened is judged with the way to it, so that nobody can have one judged and another read by
+    exchanging them meanwhile. Raises ``OSError``.
+    """
+    fd = plain(path)
+    try:
+        return read_open(fd, path, most), _fault_of_open(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _fault_of_open(fd: int, path: str) -> Fault | None:
+    try:
+        steps = steps_to(path)
+    except OSError as error:
+        return Fault(path, f"it was exchanged while it was read: {error.strerror}", f"ls -ld {word(path)}")
+    found = os.fstat(fd)
+    listed = bool(found.st_mode & stat.S_IWGRP) and _has_list(fd)
+    steps = (*steps, Step(path, found.st_uid, found.st_gid, found.st_mode, listed))
+    return judge(steps, _me(steps))
+
+
 def judge_for_root(path: str) -> Fault | None:
     """What keeps ``path`` from being root's alone: a rule of a site binds its writers as well."""
     try:
@@ -134,6 +163,25 @@ def fault_of_folder_for(path: str) -> Fault | None:
     steps = steps_to(folder)
     # What is made there is ours, so that a folder like /tmp will do.
     return judge((*steps, steps[-1]._replace(uid=os.geteuid(), mode=stat.S_IFDIR | 0o700)), _me(steps))
+
+
+def closed_path(search_path: str | None = None) -> str:
+    """
+    The folders of PATH without those in which anybody may have put a program, or may put another folder.
+
+    Nor is one among them that is named from the working folder: who cloned a repository wants none of its programs.
+    Owners are not judged: clusters have software that belongs to the one who installs it.
+    """
+    folders = (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if os.path.isabs(folder) and not _open_to_all(folder))
+
+
+def _open_to_all(folder: str) -> bool:
+    try:
+        steps = steps_to(folder)
+    except OSError:
+        return True
+    return any(step.mode & stat.S_IWOTH and not _guarded(step, last=step is steps[-1]) for step in steps)
 
 
 def steps_to(path: str, *, follow: bool = True) -> tuple[Step, ...]:
@@ -190,7 +238,7 @@ def _look(path: str) -> Step:
     return Step(path, found.st_uid, found.st_gid, found.st_mode, listed)
 
 
-def _has_list(path: str) -> bool:
+def _has_list(path: str | int) -> bool:
     try:
         return bool(os.getxattr(path, _ACCESS_LIST))
     except (OSError, AttributeError):  # no list, or a system without them

@@ -76,12 +76,13 @@ def read_plain(path: str, most: int) -> bytes:
     """All of a file that somebody else may have written, links followed. Raises ``TooLarge``, ``OSError``."""
     fd = plain(path)
     try:
-        return _read_all(fd, path, most)
+        return read_open(fd, path, most)
     finally:
         os.close(fd)
 
 
-def _read_all(fd: int, path: str, most: int) -> bytes:
+def read_open(fd: int, path: str, most: int) -> bytes:
+    """All of the open file ``fd``; ``path`` is for the error. Raises ``TooLarge``, ``OSError``."""
     size = os.fstat(fd).st_size
     if size > most:
         raise TooLarge(path, most)
@@ -183,7 +184,7 @@ def read_bytes(path: str, most: int = LARGEST) -> bytes | None:
     except FileNotFoundError:
         return None
     try:
-        return _read_all(fd, path, most)
+        return read_open(fd, path, most)
     finally:
         os.close(fd)
 

@@ -215,7 +215,7 @@ def test_root_cannot_close_an_engine_whose_bridges_are_not_here(docker_of, monke
     ],
 )
 def test_podman_takes_a_network_that_nobody_can_route_to_where_it_has_one(monkeypatch, programs, uid, tun, network):
-    monkeypatch.setattr(podman.shutil, "which", lambda name: name if name in programs else None)
+    monkeypatch.setattr(podman.shutil, "which", lambda name, path=None: name if name in programs else None)
     monkeypatch.setattr(podman.os, "geteuid", lambda: uid)
     monkeypatch.setattr(podman.os.path, "exists", lambda path: tun)
 

@@ -17,7 +17,7 @@ from las_jupyter.core.launch import ContainerSpec, Gpus, LaunchSpec, Mount
 from las_jupyter.core.states import Mode
 
 # What takes no value of its own, of all that we say.
-FLAGS = {"--read-only", "--read-only-tmpfs=false", "--init", "--no-healthcheck"}
+FLAGS = {"--read-only", "--read-only-tmpfs=false", "--init", "--no-healthcheck", "--http-proxy=false"}
 ANYTHING = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 OPTION_LIKE = st.one_of(ANYTHING, ANYTHING.map("-".__add__), ANYTHING.map("--privileged,".__add__))
 FILES = StartFiles("/nowhere", "", -1, 1)
@@ -41,6 +41,12 @@ def read_by_podman(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
         assert word.startswith("--"), word
         found.setdefault(word, []).append("" if word in FLAGS else next(rest))
     return found, list(rest)
+
+
+def test_podman_hands_on_no_proxy_of_our_environment():
+    found, _ = read_by_podman(arguments(options(), "/env"))
+
+    assert "--http-proxy=false" in found
 
 
 @given(image=OPTION_LIKE, argv=st.lists(OPTION_LIKE), value=OPTION_LIKE, place=OPTION_LIKE)

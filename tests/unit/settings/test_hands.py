@@ -17,8 +17,9 @@ from las_jupyter.core.errors import InvalidSettings, LasError
 from las_jupyter.manifests.catalog import load_catalog
 from las_jupyter.settings import load_settings
 from las_jupyter.settings.files import user_file
-from las_jupyter.settings.pins import pins_file
+from las_jupyter.settings.pins import pins, pins_file
 from las_jupyter.settings.powers import POWERS, Power, without_power
+from las_jupyter.state import custody
 
 MALLORY = 4711
 POWERFUL = """
@@ -42,6 +43,20 @@ TAKEN_OUT = {
     "engines.llama.cpp.path", "engines.vllm.python",
 }  # fmt: skip
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+
+
+def gone_while_looked_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody takes ``path`` away whenever it is judged, and puts it back for whoever reads it."""
+    aside, look = path.with_name("aside"), custody.steps_to
+
+    def looking(wanted: str, *, follow: bool = True) -> tuple[custody.Step, ...]:
+        path.rename(aside)
+        try:
+            return look(wanted, follow=follow)
+        finally:
+            aside.rename(path)
+
+    monkeypatch.setattr(custody, "steps_to", looking)
 
 
 def program(path: Path, canary: Path) -> Path:
@@ -112,7 +127,39 @@ def test_a_projects_file_chooses_nothing_until_it_is_trusted(project: Path) -> N
     assert found.engines["llama.cpp"].path is None
     assert found.logs.keep_starts == 3
     assert [set(each.keys) for each in found.ignored] == [TAKEN_OUT]
-    assert found.ignored[0].remedy == f"%las trust {project / 'las.toml'}"
+    assert found.ignored[0].remedy == f"read the file, then %las trust {project / 'las.toml'}"
+
+
+@only_root
+def test_a_project_file_that_comes_and_goes_while_it_is_looked_at_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    (shared / "mine").mkdir(parents=True)
+    shared.chmod(0o1777)
+    theirs = shared / "las.toml"
+    theirs.write_text("[limits]\npids = 77\n")
+    os.chown(theirs, MALLORY, MALLORY)
+    monkeypatch.chdir(shared / "mine")
+    gone_while_looked_at(theirs, monkeypatch)
+
+    assert load_settings().limits.pids is None
+
+
+@only_root
+@pytest.mark.parametrize("name", ["las.toml", "config.yaml", "trusted.json"])
+def test_a_file_of_ours_that_comes_and_goes_while_it_is_looked_at_is_not_believed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = user_file().parent
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    (folder / name).write_text("{}" if name == "trusted.json" else "")
+    os.chown(folder / name, MALLORY, MALLORY)
+    gone_while_looked_at(folder / name, monkeypatch)
+
+    with pytest.raises(InvalidSettings, match="is not believed, for others could change it"):
+        pins() if name == "trusted.json" else load_settings()
 
 
 def test_a_cloned_repository_runs_no_program_of_its_own(project: Path, tmp_path: Path) -> None:
@@ -179,7 +226,7 @@ def test_a_start_the_settings_and_the_doctor_tell_what_is_ignored(project: Path)
     assert told in str(las.config())
     assert f"(ignored: {project / 'las.toml'})" in str(las.config("runtime.log_dir"))
     finding = next(each for each in las.doctor() if told in each.says)
-    assert finding.cure == f"%las trust {project / 'las.toml'}"
+    assert finding.cure == f"read the file, then %las trust {project / 'las.toml'}"
 
 
 def test_what_is_ignored_is_one_sentence_however_much_it_is(project: Path) -> None:
@@ -381,3 +428,13 @@ def test_a_manifest_that_others_put_into_our_folder_is_a_problem_and_no_module(o
 
     las.trust(str(manifest))
     assert "theirs" in {entry.manifest.name for entry in load_catalog(load_settings()).entries}
+
+
+def test_a_home_that_we_may_not_look_into_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+
+    with pytest.raises(InvalidSettings, match=f"{user_file()} cannot be read"):
+        load_settings()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from las_jupyter.state import custody
-from las_jupyter.state.custody import Hands, Step, fault_of, judge, steps_to
+from las_jupyter.state.custody import Hands, Step, fault_of, judge, read_judged, steps_to
 
 ME, MALLORY, OWN_GROUP, TEAM = 1000, 1001, 1000, 50
 HANDS = Hands(ME, OWN_GROUP, frozenset({OWN_GROUP}))
@@ -201,3 +201,52 @@ def test_a_file_of_another_user_is_found_on_the_disk(home: Path) -> None:
 
     assert fault is not None
     assert (fault.why, fault.remedy) == ("it belongs to user 4711", f"chown -h 0 {home / 'f'}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_the_file_that_is_judged_is_the_one_that_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, ours = tmp_path / "las.toml", tmp_path / "ours"
+    path.write_text("theirs")
+    os.chown(path, MALLORY, MALLORY)
+    ours.write_text("ours")
+    look = custody.steps_to
+
+    def exchanged(wanted: str, *, follow: bool = True) -> tuple[Step, ...]:
+        ours.replace(path)  # somebody else's was opened, and one of ours stands there when it is looked at
+        return look(wanted, follow=follow)
+
+    monkeypatch.setattr(custody, "steps_to", exchanged)
+
+    data, fault = read_judged(str(path), 100)
+
+    assert data == b"theirs"
+    assert fault is not None and fault.why == f"it belongs to user {MALLORY}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_root_is_not_told_to_take_a_home_away_from_its_person(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "f").touch(0o600)
+    os.chown(home, MALLORY, MALLORY)
+
+    fault = fault_of(str(home / "f"))
+
+    assert fault is not None and fault.remedy == f"ls -ld {home}"
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/zero"])
+def test_nobody_is_told_to_close_a_device(path: str) -> None:
+    fault = fault_of(path)
+
+    assert fault is not None and fault.remedy == f"ls -ld {path}"
+
+
+def test_on_path_are_no_folders_that_anybody_may_write_to_or_exchange(tmp_path: Path) -> None:
+    for name, mode in (("open", 0o777), ("sticky", 0o1777), ("closed", 0o755)):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "link").symlink_to("open")
+    wanted = ["open", "open/bin", "sticky", "sticky/bin", "closed", "link", "missing"]
+
+    found = custody.closed_path(os.pathsep.join(["", ".", "bin", *(str(tmp_path / name) for name in wanted)]))
+
+    assert found.split(os.pathsep) == [str(tmp_path / name) for name in ("sticky/bin", "closed")]
