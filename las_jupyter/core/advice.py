@@ -7,6 +7,7 @@ program that it names and nobody else. Advice is written for a cell; ``in_termin
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -26,7 +27,6 @@ _WRITTEN = {
     "{": "{{",
     "}": "}}",  # IPython evaluates what stands in braces, whatever the quotes around it
 }
-_QUOTED = re.compile(r"(?<!\w)(?:'[^']*'|\\['\\])+|%las(?= )")
 
 
 def word(value: object) -> str:
@@ -36,21 +36,35 @@ def word(value: object) -> str:
     Pasted into a cell it is ``value``, and into a shell as well unless there are braces in it; ``in_terminal`` makes
     those right. What begins with a dash becomes a path, for no option may be made of it.
     """
-    text = str(value)
-    return argument(f"./{text}" if text.startswith("-") else text)
+    text = _visible(value)
+    return _as_word(f"./{text}" if text.startswith("-") else text)
 
 
 def argument(value: object) -> str:
-    """``value`` as ``word`` writes it, where an option is spoken of and may stay one: in “leave out …”."""
-    text = "".join(letter if letter.isprintable() and seen(letter) else _HIDDEN for letter in str(value))
-    if text and (text[0] in _FIRST or text[0] == "-") and _PLAIN.issuperset(text):
+    """The same of what was typed as an option and is to be found again, in advice that never types it: to leave out."""
+    text = _visible(value)
+    return text if text.startswith("-") and _PLAIN.issuperset(text[1:]) else _as_word(text)
+
+
+def _visible(value: object) -> str:
+    return "".join(letter if letter.isprintable() and seen(letter) else _HIDDEN for letter in str(value))
+
+
+def _as_word(text: str) -> str:
+    if text and text[0] in _FIRST and _PLAIN.issuperset(text):
         return text
     return "'" + "".join(_WRITTEN.get(letter, letter) for letter in text) + "'"
 
 
 def in_terminal(advice: str) -> str:
     """``advice`` as it is typed in a terminal: our command under its name there, and each word the same."""
-    return _QUOTED.sub(lambda found: "las-jupyter" if found[0] == "%las" else _without_filling(found[0]), advice)
+    return _quoted().sub(lambda found: "las-jupyter" if found[0] == "%las" else _without_filling(found[0]), advice)
+
+
+@functools.cache
+def _quoted() -> re.Pattern[str]:
+    """Made when it is first needed: every supervisor loads this and writes for cells only."""
+    return re.compile(r"(?<!\w)(?:'[^']*'|\\['\\])+|%las(?= )")
 
 
 def _without_filling(quoted: str) -> str:

@@ -12,9 +12,11 @@ from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import Trust
 from las_jupyter.display.words import one_line
-from las_jupyter.logs.patterns import LONGEST_LINE, too_slow
+from las_jupyter.logs.patterns import too_slow
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.logs.scan import LONGEST_LINE
 
 _LOOKED_AT = 400
 _SHOWN = 12
@@ -34,12 +36,17 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     reason, remedy = snapshot.reason, ""
     if OPEN in snapshot.reason:
         cure = _opens(spec.argv)
-        first = f"leave out {cure}" if cure else f"%las plan {word(spec.module)} shows what it is told"
+        first = f"leave out {cure}" if cure else f"%las plan {word(_reference(spec))} shows what it is told"
         remedy = f"{first}; --expose opens it to the network on purpose"
     else:
         reason, remedy = match(spec.failures, tail) or (reason, remedy)
     remedy = remedy or f"%las logs {word(spec.name)} --tail 200"
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
+
+
+def _reference(spec: LaunchSpec) -> str:
+    """How a person names its module: what does not come with us may have been named by its file only."""
+    return spec.manifest.path if spec.manifest and spec.manifest.trust is not Trust.BUNDLED else spec.module
 
 
 def _opens(argv: tuple[str, ...]) -> str:

@@ -221,13 +221,13 @@ def test_a_script_gets_notes_and_no_moving_line():
     assert stream.getvalue() == "Reusing chat.\n"
 
 
-@pytest.mark.parametrize("progress", [LineProgress, TerminalProgress])
-def test_a_note_advises_a_terminal_what_is_typed_there(progress):
+@pytest.mark.parametrize("kind", [LineProgress, TerminalProgress])
+def test_a_note_in_a_terminal_advises_what_can_be_typed_there(kind):
     stream = io.StringIO()
 
-    progress(stream).note("Warning: redis already listens: %las attach redis uses it")
+    kind(stream).note("Warning: a server listens already: %las attach 'm{{y}}.yaml' uses it")
 
-    assert stream.getvalue().endswith("already listens: las-jupyter attach redis uses it\n")
+    assert stream.getvalue().endswith("Warning: a server listens already: las-jupyter attach 'm{y}.yaml' uses it\n")
 
 
 def test_a_worker_thread_is_told_nothing_and_keeps_the_notes():
