@@ -31,7 +31,7 @@ from las_jupyter.core.backend import InstanceRef, StartFiles, Unavailable
 from las_jupyter.core.errors import BackendUnavailable, LaunchFailed
 from las_jupyter.core.launch import LaunchSpec
 from las_jupyter.limits.tree import members
-from las_jupyter.logs.patterns import LONGEST_LINE
+from las_jupyter.logs.scan import LONGEST_LINE
 from las_jupyter.logs.writer import kept
 
 _INITS = ("docker-init", "tini", "catatonit", "podman-init")

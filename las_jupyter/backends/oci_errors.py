@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from las_jupyter.core.errors import LaunchFailed
-from las_jupyter.logs.patterns import LONGEST_LINE
+from las_jupyter.logs.scan import LONGEST_LINE
 
 
 class Saying(NamedTuple):

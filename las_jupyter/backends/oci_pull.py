@@ -19,7 +19,7 @@ from las_jupyter.core.backend import Meanwhile
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.snapshot import Fetching
 from las_jupyter.core.wire import to_json
-from las_jupyter.logs.patterns import LONGEST_LINE
+from las_jupyter.logs.scan import LONGEST_LINE
 from las_jupyter.state.files import write_atomic
 
 PULL_FILE = "pull.json"

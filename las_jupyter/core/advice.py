@@ -7,6 +7,7 @@ program that it names and nobody else. Advice is written for a cell; ``in_termin
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -26,7 +27,6 @@ _WRITTEN = {
     "{": "{{",
     "}": "}}",  # IPython evaluates what stands in braces, whatever the quotes around it
 }
-_QUOTED = re.compile(r"(?<!\w)(?:'[^']*'|\\['\\])+|%las(?= )")
 
 
 def word(value: object) -> str:
@@ -46,7 +46,13 @@ def word(value: object) -> str:
 
 def in_terminal(advice: str) -> str:
     """``advice`` as it is typed in a terminal: our command under its name there, and each word the same."""
-    return _QUOTED.sub(lambda found: "las-jupyter" if found[0] == "%las" else _without_filling(found[0]), advice)
+    return _quoted().sub(lambda found: "las-jupyter" if found[0] == "%las" else _without_filling(found[0]), advice)
+
+
+@functools.cache
+def _quoted() -> re.Pattern[str]:
+    """Made when it is first needed: every supervisor loads this and writes for cells only."""
+    return re.compile(r"(?<!\w)(?:'[^']*'|\\['\\])+|%las(?= )")
 
 
 def _without_filling(quoted: str) -> str:

@@ -13,8 +13,7 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-LONGEST_LINE = 1024
-"""Letters of a line that are searched: what is looked for stands at its beginning, and steps grow with its square."""
+from las_jupyter.logs.scan import LONGEST_LINE
 
 _MOST_STEPS = 4 * LONGEST_LINE**2
 """About a tenth of a second for the worst line there can be; a pattern made for its purpose needs thousands."""

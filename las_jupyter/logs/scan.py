@@ -8,9 +8,15 @@ Who writes the lines and who wrote the patterns may be strangers, so every look 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from las_jupyter.logs.patterns import LONGEST_LINE, searchable
 from las_jupyter.logs.pieces import read
+
+if TYPE_CHECKING:
+    import re
+
+LONGEST_LINE = 1024
+"""Letters of a line that are searched: what is looked for stands at its beginning, and steps grow with its square."""
 
 _PIECE = 256 * 1024
 _LONGEST_LOOK = 0.05
@@ -26,7 +32,7 @@ class Scanner:
         self._lines: list[bytes] = []
         """Those that were read and not looked at, the last one first."""
         # A spec that was written before patterns were checked may hold one that is not searchable.
-        self._patterns = {pattern: searchable(pattern) for pattern in patterns}
+        self._patterns = {pattern: _searchable(pattern) for pattern in patterns}
         self._seen: list[str] = []
         self.last_line = b""
 
@@ -47,7 +53,7 @@ class Scanner:
         Reads on for a twentieth of a second at most: a flood must neither hide the line for long nor hold us up.
         """
         if pattern not in self._patterns:
-            self._patterns[pattern] = searchable(pattern)
+            self._patterns[pattern] = _searchable(pattern)
             self._offset, self._rest, self._lines = 0, b"", []
         end = time.monotonic() + _LONGEST_LOOK
         while pattern not in self._seen and self.advance() and time.monotonic() < end:
@@ -91,3 +97,10 @@ class Scanner:
         for pattern, compiled in self._patterns.items():
             if compiled is not None and pattern not in self._seen and compiled.search(line):
                 self._seen.append(pattern)
+
+
+def _searchable(pattern: str) -> re.Pattern[bytes] | None:
+    # Only who looks for something has it in memory; a supervisor names all its patterns before its server begins.
+    from las_jupyter.logs.patterns import searchable
+
+    return searchable(pattern)

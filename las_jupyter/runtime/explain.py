@@ -13,8 +13,9 @@ from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
 from las_jupyter.display.words import one_line
-from las_jupyter.logs.patterns import LONGEST_LINE, too_slow
+from las_jupyter.logs.patterns import too_slow
 from las_jupyter.logs.reader import LogReader
+from las_jupyter.logs.scan import LONGEST_LINE
 
 _LOOKED_AT = 400
 _SHOWN = 12

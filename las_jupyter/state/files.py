@@ -122,7 +122,7 @@ def write_atomic(path: str, data: bytes, *, mode: int = 0o600, sync: bool = Fals
             os.close(fd)
         os.replace(beside, path)
     except BaseException:
-        _forget(beside)
+        forget(beside)
         raise
     if sync:
         _sync_folder(os.path.dirname(path))
@@ -133,7 +133,7 @@ def forget_unfinished(path: str) -> None:
     folder, name = os.path.split(path)
     for entry in os.listdir(folder):
         if entry.startswith(f"{name}.") and entry.endswith(".tmp"):
-            _forget(os.path.join(folder, entry))
+            forget(os.path.join(folder, entry))
 
 
 def overwrite(path: str, data: bytes) -> None:
@@ -159,7 +159,8 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _forget(path: str) -> None:
+def forget(path: str) -> None:
+    """Remove ``path`` if that can be."""
     try:
         os.unlink(path)
     except OSError:

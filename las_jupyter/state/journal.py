@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from las_jupyter.core.snapshot import EventRecord
 from las_jupyter.core.wire import from_json, to_line
-from las_jupyter.state.files import NoPlainFile, plain_here
+from las_jupyter.state.files import NoPlainFile, forget, plain_here
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -88,15 +88,8 @@ def shorten(path: str, keep: int = LARGEST // 2) -> None:
                 os.fdatasync(new.fileno())
             os.replace(beside, path)
         except OSError:
-            _forget(beside)
+            forget(beside)
             raise
-
-
-def _forget(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass
 
 
 def _head(old: BinaryIO, size: int, keep: int) -> list[bytes]:

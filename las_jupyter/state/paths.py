@@ -10,15 +10,22 @@ from las_jupyter.core.advice import word
 from las_jupyter.core.errors import BadRequest, LasError
 from las_jupyter.state.custody import Fault, fault_of
 from las_jupyter.state.files import make_folders
-from las_jupyter.state.sockets import fits
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 63
+_LONGEST_ADDRESS = 100
+"""A Unix socket's path holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
+
 _OF_SESSIONS = "/run/user"
 
 
 class UnsafeFolder(LasError):
     """A folder of ours could be written by somebody else, or is a link."""
+
+
+def fits(path: str) -> bool:
+    """Whether the kernel takes ``path`` as a socket's address, as it is."""
+    return len(os.fsencode(path)) <= _LONGEST_ADDRESS
 
 
 def check_name(name: str) -> str:

@@ -14,8 +14,7 @@ import stat
 from collections.abc import Callable
 from typing import Protocol
 
-LONGEST = 100
-"""A Unix socket's path holds 104 bytes on macOS and 108 on Linux, the closing zero included."""
+from las_jupyter.state.paths import fits
 
 _DESCRIPTORS = "/proc/self/fd"
 _ELSEWHERE = "/tmp"  # noqa: S108 - a new folder in it, of a random name and our own
@@ -29,11 +28,6 @@ class Bindable(Protocol):
 
 class Connectable(Protocol):
     def connect(self, address: str, /) -> None: ...
-
-
-def fits(path: str) -> bool:
-    """Whether the kernel takes ``path`` as it is."""
-    return len(os.fsencode(path)) <= LONGEST
 
 
 def bind(sock: Bindable, path: str) -> None:

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from las_jupyter.core.wire import to_line
-from las_jupyter.state import sockets
+from las_jupyter.state.files import forget
+from las_jupyter.state.paths import fits
 
 _LONGEST_LINE = 64 * 1024
 _LONGEST_QUEUE = 256 * 1024
@@ -122,9 +123,10 @@ class Control:
 
     def __init__(self, path: str, handler: Handler) -> None:
         self.path = path
+        self._bind, self._unlink = _ways_to(path)
         self._handler = handler
         self.clients: dict[int, Client] = {}
-        self.socket = _listen(path)
+        self.socket = self._listen()
         self._inode = _inode(path)
         self._rests_until = 0.0
 
@@ -135,9 +137,23 @@ class Control:
     def open_again(self) -> None:
         """Listen anew after the socket's file was deleted. Raises ``OSError``."""
         if not self.reachable():
-            fresh = _listen(self.path)
+            fresh = self._listen()
             self.socket.close()
             self.socket, self._inode = fresh, _inode(self.path)
+
+    def _listen(self) -> socket.socket:
+        self._unlink(self.path)  # of a predecessor: we hold the lock
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        before = os.umask(0o177)
+        try:
+            self._bind(listening, self.path)
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+        finally:
+            os.umask(before)
+        return listening
 
     # ---- a round of the loop
 
@@ -241,7 +257,7 @@ class Control:
         self.socket.close()
         if self.reachable():
             try:
-                sockets.unlink(self.path)
+                self._unlink(self.path)
             except OSError:
                 pass
 
@@ -252,19 +268,13 @@ def _most_clients() -> int:
     return _MOST_CLIENTS if most < 0 else max(_FEWEST_CLIENTS, min(_MOST_CLIENTS, most - _OWN_DESCRIPTORS))
 
 
-def _listen(path: str) -> socket.socket:
-    sockets.unlink(path)  # of a predecessor: we hold the lock
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    before = os.umask(0o177)
-    try:
-        sockets.bind(listening, path)
-        listening.listen(_BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    finally:
-        os.umask(before)
-    return listening
+def _ways_to(path: str) -> tuple[Callable[[socket.socket, str], None], Callable[[str], None]]:
+    """How a socket at ``path`` is bound and removed; most paths are short, and do without what the others need."""
+    if fits(path):
+        return socket.socket.bind, forget
+    from las_jupyter.state import sockets
+
+    return sockets.bind, sockets.unlink
 
 
 def _inode(path: str) -> int | None:

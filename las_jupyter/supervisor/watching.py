@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from las_jupyter.core import lifecycle
-from las_jupyter.core.launch import Probe
+from las_jupyter.core.launch import LaunchSpec, LogProbe, Probe
 from las_jupyter.core.quantities import format_duration
 from las_jupyter.core.snapshot import Health
 from las_jupyter.core.states import HealthState, ProcessState
@@ -54,7 +54,7 @@ class Watching:
         self._mark = (-1, -1)
         self._name_stranger_at, self._stranger_name = 0.0, ""
         self._sockets_at = float("inf")
-        self._scanner = Scanner(log_path, tuple(phase.pattern for phase in self._supervisor.spec.phases))
+        self._scanner = Scanner(log_path, _looked_for(self._supervisor.spec))
 
     def begin(self, log_path: str, *, ready: bool) -> None:
         """A start began, or, when ``ready``, a running module was taken over."""
@@ -322,3 +322,12 @@ class Watching:
 
         secrets = tuple(parts_to_hide(self._supervisor.secrets.values()))
         return without_colours(Shown(secrets).line(self._scanner.last_line, ends=False)).strip()[:_LAST_WORDS]
+
+
+def _looked_for(spec: LaunchSpec) -> tuple[str, ...]:
+    """All that is ever looked for in its log."""
+    probes = (spec.ready.probe, spec.live.probe)
+    return (
+        *(phase.pattern for phase in spec.phases),
+        *(probe.pattern for probe in probes if isinstance(probe, LogProbe)),
+    )

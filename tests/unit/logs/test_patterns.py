@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from las_jupyter.logs.patterns import LONGEST_LINE, searchable, too_slow
+from las_jupyter.logs.patterns import searchable, too_slow
+from las_jupyter.logs.scan import LONGEST_LINE
 
 EVIL = (
     "(a+)+$", "^(a+)+$", "(a*)*b", "(a|a)*b", "(a|aa)+$", "(x?)*y", r"(\d+\s?)+$", r"([a-z]+)*\d", r"(?:\w+\.?)+@",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from las_jupyter.logs.patterns import LONGEST_LINE
-from las_jupyter.logs.scan import Scanner
+from las_jupyter.logs.scan import LONGEST_LINE, Scanner
 
 SLOW_ENOUGH = "a.*a!"
 """It passes the check, and on a line of many a it is as slow as one may be."""

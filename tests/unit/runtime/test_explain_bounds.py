@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from las_jupyter.core.launch import Failure
-from las_jupyter.logs.patterns import LONGEST_LINE
+from las_jupyter.logs.scan import LONGEST_LINE
 from las_jupyter.runtime.explain import match
 
 KNOWN = Failure("cannot bind (\\S+)", "{1} is taken", "%las status")
