@@ -36,9 +36,21 @@ def word(value: object) -> str:
     Pasted into a cell it is ``value``, and into a shell as well unless there are braces in it; ``in_terminal`` makes
     those right. What begins with a dash becomes a path, for no option may be made of it.
     """
-    text = "".join(letter if letter.isprintable() and seen(letter) else _HIDDEN for letter in str(value))
-    if text.startswith("-"):
-        text = f"./{text}"
+    text = _visible(value)
+    return _as_word(f"./{text}" if text.startswith("-") else text)
+
+
+def argument(value: object) -> str:
+    """The same of what was typed as an option and is to be found again, in advice that never types it: to leave out."""
+    text = _visible(value)
+    return text if text.startswith("-") and _PLAIN.issuperset(text[1:]) else _as_word(text)
+
+
+def _visible(value: object) -> str:
+    return "".join(letter if letter.isprintable() and seen(letter) else _HIDDEN for letter in str(value))
+
+
+def _as_word(text: str) -> str:
     if text and text[0] in _FIRST and _PLAIN.issuperset(text):
         return text
     return "'" + "".join(_WRITTEN.get(letter, letter) for letter in text) + "'"

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, TextIO
 
+from las_jupyter.core.advice import in_terminal
 from las_jupyter.display import html
 from las_jupyter.display.words import one_line
 
@@ -100,7 +101,7 @@ class TerminalProgress(_Patient):
 
     def note(self, text: str) -> None:
         self.close()
-        self._write(one_line(text) + "\n")
+        self._write(in_terminal(one_line(text)) + "\n")
 
     def _draw(self, text: str, fraction: float | None) -> None:
         shown = text if fraction is None else f"{text} {bar(fraction)}"
@@ -123,7 +124,7 @@ class LineProgress:
         self._stream = stream
 
     def note(self, text: str) -> None:
-        self._stream.write(one_line(text) + "\n")
+        self._stream.write(in_terminal(one_line(text)) + "\n")
         self._stream.flush()
 
     def update(self, text: str, fraction: float | None = None) -> None:

@@ -7,11 +7,12 @@ import re
 import time
 from collections.abc import Callable
 
-from las_jupyter.core.advice import word
+from las_jupyter.core.advice import argument, word
 from las_jupyter.core.errors import LaunchFailed
 from las_jupyter.core.launch import Failure, LaunchSpec
 from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
+from las_jupyter.core.states import Trust
 from las_jupyter.display.words import one_line
 from las_jupyter.logs.patterns import too_slow
 from las_jupyter.logs.reader import LogReader
@@ -35,7 +36,7 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     reason, remedy = snapshot.reason, ""
     if OPEN in snapshot.reason:
         cure = _opens(spec.argv)
-        first = f"leave out {cure}" if cure else f"%las plan {word(spec.module)} shows what it is told"
+        first = f"leave out {cure}" if cure else f"%las plan {word(_reference(spec))} shows what it is told"
         remedy = f"{first}; --expose opens it to the network on purpose"
     else:
         reason, remedy = match(spec.failures, tail) or (reason, remedy)
@@ -43,13 +44,18 @@ def explain(spec: LaunchSpec, snapshot: Snapshot, log: LogReader) -> LaunchFaile
     return LaunchFailed(f"{spec.name} did not start.", cause=reason, remedy=remedy, details=shown)
 
 
+def _reference(spec: LaunchSpec) -> str:
+    """How a person names its module: what does not come with us may have been named by its file only."""
+    return spec.manifest.path if spec.manifest and spec.manifest.trust is not Trust.BUNDLED else spec.module
+
+
 def _opens(argv: tuple[str, ...]) -> str:
     """The argument that names all addresses, with the option before it; empty where none does so plainly."""
     for before, each in itertools.pairwise(("", *argv)):
         if each in _ALL_ADDRESSES:
-            return f"{word(before)} {word(each)}"
+            return f"{argument(before)} {argument(each)}"
         if each.endswith(_ENDINGS) or (" " in each and each.split()[-1] in _ALL_ADDRESSES):
-            return word(each)
+            return argument(each)
     return ""
 
 

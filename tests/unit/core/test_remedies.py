@@ -17,7 +17,7 @@ ROOT = Path(las_jupyter.__file__).parent
 PLACES = {"NoEngine": 2, "Unavailable": 1, "Finding": 3, "Refusal": 1, "WaitInterrupted": 1, "interruptible": 2,
           "Engine": 3, "Backend": 3, "Side": 3, "Flat": 1}  # fmt: skip
 """Which argument of ours is a remedy, where it has no name."""
-SAFE = {"word", "how_to_set", "format_size", "format_duration", "example_of", "usage_of", "len", "round"}
+SAFE = {"word", "argument", "how_to_set", "format_size", "format_duration", "example_of", "usage_of", "len", "round"}
 """What makes text that may be copied, or a number."""
 PASSED_ON = ("remedy", "cure", "hint", "how_to_trust")
 """Names of what is a remedy already, made elsewhere by the same rule."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_house import NOW, small_stack
@@ -218,6 +219,15 @@ def test_a_script_gets_notes_and_no_moving_line():
     progress.note("Reusing chat.")
 
     assert stream.getvalue() == "Reusing chat.\n"
+
+
+@pytest.mark.parametrize("kind", [LineProgress, TerminalProgress])
+def test_a_note_in_a_terminal_advises_what_can_be_typed_there(kind):
+    stream = io.StringIO()
+
+    kind(stream).note("Warning: a server listens already: %las attach 'm{{y}}.yaml' uses it")
+
+    assert stream.getvalue().endswith("Warning: a server listens already: las-jupyter attach 'm{y}.yaml' uses it\n")
 
 
 def test_a_worker_thread_is_told_nothing_and_keeps_the_notes():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from las_jupyter.core.launch import LaunchSpec
+from las_jupyter.core.launch import LaunchSpec, Provenance
 from las_jupyter.core.lifecycle import OPEN
 from las_jupyter.core.snapshot import Snapshot
-from las_jupyter.core.states import Mode, ProcessState
+from las_jupyter.core.states import Mode, ProcessState, Trust
 from las_jupyter.logs.reader import LogReader
 from las_jupyter.runtime.explain import explain
 
@@ -31,3 +31,14 @@ def test_the_remedy_names_it_or_where_to_look(argv, cure, tmp_path):
 
     assert error.remedy == f"{cure}; --expose opens it to the network on purpose"
     assert error.cause == snapshot.reason
+
+
+def test_a_module_that_was_named_by_its_file_is_named_so_again(tmp_path):
+    theirs = Provenance(Trust.TRUSTED, "/srv/my db.yaml")
+    spec = LaunchSpec("one", "db", Mode.NATIVE, "native", ("x",), manifest=theirs)
+    snapshot = Snapshot("one", "db", Mode.NATIVE, "native", ProcessState.FAILED, f"it listens on 0.0.0.0:1, {OPEN}")
+
+    error = explain(spec, snapshot, LogReader(str(tmp_path / "none.log")))
+
+    assert error.remedy is not None
+    assert error.remedy.startswith("%las plan '/srv/my db.yaml' shows what it is told")
