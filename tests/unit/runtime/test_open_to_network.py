@@ -19,7 +19,7 @@ from las_jupyter.runtime.explain import explain
         (("redis-server", "--bind 0.0.0.0"), "leave out '--bind 0.0.0.0'"),
         (("postgres", "-c", "listen_addresses=*"), "leave out 'listen_addresses=*'"),
         (("x", "--host=::"), "leave out --host=::"),
-        (("x", "$(id) 0.0.0.0"), "leave out '$(id) 0.0.0.0'"),
+        (("x", "$(id) 0.0.0.0"), "leave out '$''(id) 0.0.0.0'"),
         (("x", "--config", "file"), "%las plan db shows what it is told"),
     ],
 )
