@@ -209,7 +209,7 @@ class DockerEngine:
                 memswap_limit=options.memory,
                 nano_cpus=int(options.cpus * 1e9) if options.cpus else None,
                 shm_size=options.shm,
-                ulimits=[Ulimit(name="nofile", soft=options.nofile, hard=options.nofile)] if options.nofile else None,
+                ulimits=_ulimits(options.nofile),
                 init=options.init,
                 log_config=LogConfig(type="json-file", config=bound),
                 **_gpus(options.gpus),
@@ -352,3 +352,9 @@ def _split(reference: str) -> tuple[str, str | None]:
         return reference, None
     name, colon, tag = reference.rpartition(":")
     return (name, tag) if colon and "/" not in tag else (reference, "latest")
+
+
+def _ulimits(nofile: int | None) -> list[Ulimit]:
+    """No core file holds a key. Under Podman a container has our own limit, which is the same."""
+    core = Ulimit(name="core", soft=0, hard=0)
+    return [core, Ulimit(name="nofile", soft=nofile, hard=nofile)] if nofile else [core]

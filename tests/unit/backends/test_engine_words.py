@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import docker
 import pytest
 
+from las_jupyter.backends.docker import DockerEngine
 from las_jupyter.backends.oci import ContainerFacts, CreateOptions, create_options
 from las_jupyter.backends.oci_errors import explain
 from las_jupyter.backends.oci_logs import plain_lines
@@ -121,3 +123,20 @@ def test_podman_is_told_every_restriction() -> None:
     assert "s3cret" not in told
     assert "--rm" not in told
     assert "--privileged" not in told
+
+
+def test_docker_is_told_that_no_core_file_may_hold_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("las_jupyter.backends.docker.ensure_network", lambda api: "las-0")
+    options = CreateOptions(
+        "las-0-x", "image", (), None, {"KEY": "s3cret"}, {}, (), (), "1:1", None, True, (), None, None, 9, 77, None,
+        Gpus(), "SIGTERM", True,
+    )  # fmt: skip
+
+    def limits(nofile: int | None) -> list[tuple[str, int, int]]:
+        told = DockerEngine()._host_config(
+            docker.APIClient("unix:///nowhere", version="1.41"), options._replace(nofile=nofile)
+        )
+        return [(each["Name"], each["Soft"], each["Hard"]) for each in told["Ulimits"]]
+
+    assert limits(None) == [("core", 0, 0)]
+    assert limits(77) == [("core", 0, 0), ("nofile", 77, 77)]
