@@ -49,7 +49,7 @@ Protocol = type.__new__(_ProtocolMeta, "Protocol", (), {})
 
 
 class _Named(tuple):  # type: ignore[type-arg]
-    """What named tuples can do, once for all of them: ``collections.namedtuple`` makes it anew for each, 6 KB of it."""
+    """What named tuples can do, once for all of them: ``collections.namedtuple`` makes it anew for each, 5 KB of it."""
 
     __slots__ = ()
     _fields: tuple = ()  # type: ignore[type-arg]
