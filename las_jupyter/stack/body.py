@@ -23,7 +23,7 @@ def read_body(command: Command, body: str) -> Command:
     if verb is None or verb.name not in ("start", "plan"):
         if verb is None:
             raise BadRequest(
-                "%%las has no verb on its first line.",
+                "The cell has no verb on its first line.",
                 cause="the lines below it are options as TOML, not verbs",
                 remedy="begin with %%las start MODULE, and below it one option a line; other verbs as %las VERB",
             )

@@ -70,7 +70,7 @@ def test_other_verbs_take_no_cell():
 
 
 def test_a_cell_without_a_verb_is_told_where_the_verb_stands():
-    with pytest.raises(BadRequest, match="has no verb on its first line") as caught:
+    with pytest.raises(BadRequest, match="The cell has no verb on its first line") as caught:
         read("", "start http-echo")
 
     assert "%%las start MODULE" in (caught.value.remedy or "")
