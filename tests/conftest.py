@@ -1,6 +1,7 @@
 """
 What every test may rely on: a state folder of its own, and an honest word about what is missing.
 
+``LAS_TEST_EXAMPLES`` is how many values a property is tried with; the quick loop tries few, ``make test`` a hundred.
 ``LAS_TEST_REQUIRE`` names what must be there (``docker,podman,llamacpp,browser`` or ``all``): then a missing thing is a
 failure, and so is every skip that ``tests/allowed-skips.txt`` does not explain.
 """
@@ -18,7 +19,9 @@ from required import required
 # The same examples every time: a new find belongs to who searches (--hypothesis-profile=default, scripts/fuzz), not to
 # whoever happens to run the tests.
 # No test is timed: on a busy machine the first example may take long.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, max_examples=int(os.environ.get("LAS_TEST_EXAMPLES", "100"))
+)
 settings.load_profile("repeatable")
 ALLOWED_SKIPS = Path(__file__).parent / "allowed-skips.txt"
 
