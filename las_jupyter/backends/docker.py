@@ -34,6 +34,7 @@ from las_jupyter.backends.oci import (
     exact_name,
 )
 from las_jupyter.backends.oci_backend import OciBackend
+from las_jupyter.backends.oci_inspect import facts
 from las_jupyter.backends.oci_logs import Collector, Sink
 from las_jupyter.backends.oci_stream import StreamCollector
 from las_jupyter.core.backend import Unavailable
@@ -313,25 +314,6 @@ def current_endpoint() -> str:
         context = None
     host = context.Host if context is not None else None
     return str(host or "unix:///var/run/docker.sock").replace("http+unix://", "unix://")
-
-
-def facts(told: dict[str, Any]) -> ContainerFacts:
-    """What the engine's inspection says, in our words."""
-    state = told.get("State") or {}
-    health = state.get("Health") or {}
-    last = (health.get("Log") or [{}])[-1]
-    return ContainerFacts(
-        id=told["Id"],
-        name=str(told.get("Name", "")).lstrip("/"),
-        status=str(state.get("Status", "")),
-        labels=(told.get("Config") or {}).get("Labels") or {},
-        pid=int(state.get("Pid") or 0),
-        exit_code=int(state.get("ExitCode") or 0),
-        oom=bool(state.get("OOMKilled")),
-        error=str(state.get("Error") or ""),
-        health=str(health.get("Status") or ""),
-        health_text=str(last.get("Output") or "").strip(),
-    )
 
 
 def _gpus(gpus: Gpus) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import subprocess
 import termios
 from typing import Any
 
-from las_jupyter.backends.docker import facts
 from las_jupyter.backends.oci import (
     ContainerFacts,
     CreateOptions,
@@ -28,6 +27,7 @@ from las_jupyter.backends.oci import (
     exact_name,
 )
 from las_jupyter.backends.oci_backend import OciBackend
+from las_jupyter.backends.oci_inspect import facts
 from las_jupyter.backends.oci_logs import Collector, FileCollector, Sink
 from las_jupyter.core.backend import Unavailable
 from las_jupyter.core.errors import LaunchFailed
